@@ -1,0 +1,107 @@
+"""Build web/dist/widget from web/widget with a pinned esbuild.
+
+    python tools/build_widget.py            write the files
+    python tools/build_widget.py --check    fail when a rebuild would change a byte
+
+The result is committed, so nobody needs Node to run the product or to notice that sources moved: manifest.json holds
+the sha256 of every source that went in, and tests/web compares. Names of what a frame loads carry a hash, so browsers
+may keep them for ever; only loader.js, whose address stands in shops' pages, keeps its name.
+"""
+
+import gzip
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from npm_package import ROOT, NotAvailable, tool
+
+WEB = ROOT / "web"
+DIST = WEB / "dist" / "widget"
+TARGET = "--target=chrome110,firefox115,safari16.4"
+BROTLI = (
+    "const z=require('zlib'),f=require('fs');"
+    "f.writeFileSync(process.argv[2],z.brotliCompressSync(f.readFileSync(process.argv[1]),"
+    "{params:{[z.constants.BROTLI_PARAM_QUALITY]:11}}))"
+)
+
+
+def main(check: bool) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        built = Path(folder) / "dist"
+        built.mkdir()
+        build(Path(folder) / "web", built)
+        names = {path.name for path in built.iterdir()} | {path.name for path in DIST.glob("*")}
+        changed = sorted(name for name in names if differ(built / name, DIST / name))
+        if check:
+            print("a rebuild changes " + ", ".join(changed) if changed else "a rebuild changes nothing")
+            return 1 if changed else 0
+        shutil.rmtree(DIST, ignore_errors=True)
+        shutil.copytree(built, DIST)
+    for path in sorted(DIST.glob("*.br")):
+        print(f"{path.stat().st_size:7} {path.name}")
+    return 0
+
+
+def differ(one: Path, other: Path) -> bool:
+    return not (one.exists() and other.exists() and one.read_bytes() == other.read_bytes())
+
+
+def build(stage: Path, built: Path) -> None:
+    for part in ("widget", "shared", "vendor"):
+        shutil.copytree(WEB / part, stage / part)
+    sources: set[str] = {"pages/embed.html"}
+    # The loader's style goes into its script as text, so it is minified before the bundling.
+    bundle(stage / "widget/loader.css", stage / "widget/loader.css", stage, sources)
+    bundle(stage / "widget/loader.js", built / "loader.js", stage, sources, "--format=iife", "--loader:.css=text")
+    bundle(stage / "widget/panel.js", built / "panel.js", stage, sources, "--format=esm")
+    bundle(stage / "widget/panel.css", built / "panel.css", stage, sources)
+
+    page = (WEB / "pages" / "embed.html").read_text("utf-8")
+    for placeholder, name in (("{{panel}}", "panel.js"), ("{{style}}", "panel.css")):
+        plain = built / name
+        digest = hashlib.sha256(plain.read_bytes()).hexdigest()[:12]
+        hashed = plain.rename(plain.with_stem(f"{plain.stem}-{digest}"))
+        page = page.replace(placeholder, hashed.name)
+    for path in sorted(built.iterdir()):
+        compress(path)
+    (built / "embed.html").write_text(page, "utf-8")
+    manifest = {
+        "sources": {name: sha256(WEB / name) for name in sorted(sources)},
+        "files": {path.name: sha256(path) for path in sorted(built.iterdir())},
+    }
+    (built / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+
+
+def bundle(entry: Path, out: Path, stage: Path, sources: set[str], *options: str) -> None:
+    meta = stage / "meta.json"
+    command = [str(tool("esbuild")), str(entry), "--bundle", "--minify", "--charset=utf8", "--legal-comments=none", TARGET]
+    command += [f"--outfile={out}", f"--metafile={meta}", "--allow-overwrite", "--log-level=warning", *options]
+    subprocess.run(command, check=True, cwd=stage, timeout=60)
+    for name in json.loads(meta.read_text("utf-8"))["inputs"]:
+        sources.add(re.sub(r"^(\.\./)*", "", name))
+
+
+def compress(path: Path) -> None:
+    data = path.read_bytes()
+    path.with_name(path.name + ".gz").write_bytes(gzip.compress(data, 9, mtime=0))
+    node = shutil.which("node")
+    if node is None:
+        raise NotAvailable("node is not on PATH; it compresses the files with brotli.")
+    subprocess.run([node, "-e", BROTLI, str(path), str(path.with_name(path.name + ".br"))], check=True, timeout=60)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(check="--check" in sys.argv))
+    except NotAvailable as missing:
+        print(missing)
+        sys.exit(0 if "--check" in sys.argv else 1)
