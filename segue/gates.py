@@ -1,0 +1,200 @@
+"""`segue test`: the stages from quick to slow, each with its time against a budget, and one closing line.
+
+A stage that has nothing to check yet says so. With CI=true a skipped browser or bot test is a failure: there nothing
+may be left out quietly.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segue.places import ROOT, bot_python
+
+OURS = ("segue", "router", "connectors", "actions", "records", "desk", "studio", "insights", "integrations", "tools")
+FAST_TESTS = ("tests/unit", "tests/contract", "tests/scenario", "tests/bootstrap")
+# Pytest's own word for "nothing was collected".
+NO_TESTS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One thing to run. `check` returns an exit code and, when there was nothing to do, why."""
+
+    name: str
+    budget: float
+    check: Callable[[], tuple[int, str]]
+    fast: bool = True
+
+
+def run_gates(paths: Sequence[str], *, fast: bool) -> int:
+    """0 when everything that ran passed."""
+    began = time.monotonic()
+    stages = path_stages(paths) if paths else [stage for stage in all_stages() if stage.fast or not fast]
+    failed: list[str] = []
+    for stage in stages:
+        say(f"── {stage.name}")
+        started = time.monotonic()
+        code, note = stage.check()
+        took = time.monotonic() - started
+        verdict = "FAILED" if code else "skipped" if note else "ok"
+        late = "  (over budget)" if took > stage.budget else ""
+        say(f"   {stage.name}: {verdict} in {took:.1f} of {stage.budget:g} s{late}{f' – {note}' if note else ''}")
+        if code:
+            failed.append(stage.name)
+    total = f"{len(stages)} stage{'s' if len(stages) != 1 else ''} in {time.monotonic() - began:.0f} s"
+    say(f"FAILED: {', '.join(failed)} ({total})" if failed else f"All green ({total})")
+    return 1 if failed else 0
+
+
+def all_stages() -> list[Stage]:
+    """Everything, in order of speed."""
+    python = sys.executable
+    ours = [folder for folder in OURS if any((ROOT / folder).glob("**/*.py"))]
+    tests = [path for path in FAST_TESTS if (ROOT / path).is_dir()]
+    others = sorted(
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").iterdir()
+        if path.is_dir()
+        and any(path.glob("**/test_*.py"))
+        and str(path.relative_to(ROOT)) not in (*FAST_TESTS, "tests/bot", "tests/e2e")
+    )
+    return [
+        Stage(name="format", budget=10, check=command(python, "-m", "ruff", "format", "--check", ".")),
+        Stage(name="lint", budget=10, check=command(python, "-m", "ruff", "check", ".")),
+        Stage(name="types", budget=120, check=command(python, "-m", "mypy", *ours)),
+        Stage(
+            name="imports",
+            budget=20,
+            check=command(python, "-P", "-c", "from importlinter.cli import lint_imports_command as c; c()"),
+        ),
+        Stage(name="javascript", budget=60, check=if_there("tools/check_js.py", python, "tools/check_js.py")),
+        Stage(name="locks", budget=5, check=check_locks),
+        Stage(name="tests", budget=240, check=app_tests([*tests, *others])),
+        Stage(name="bot tests", budget=180, check=bot_tests(["tests/bot"]), fast=False),
+        Stage(name="bot data", budget=60, check=bot_command("domain.yml", "data", "validate"), fast=False),
+        Stage(
+            name="bot stories",
+            budget=120,
+            check=bot_command("tests/stories", "test", "core", "--stories", "tests/stories"),
+            fast=False,
+        ),
+        Stage(
+            name="bot language",
+            budget=120,
+            check=bot_command("tests/nlu", "test", "nlu", "--nlu", "tests/nlu"),
+            fast=False,
+        ),
+        Stage(name="browser tests", budget=480, check=app_tests(["tests/e2e"]), fast=False),
+    ]
+
+
+def path_stages(paths: Sequence[str]) -> list[Stage]:
+    """The given paths, each in the environment it belongs to."""
+    found = [str((ROOT / path).resolve().relative_to(ROOT)) if not Path(path).is_absolute() else path for path in paths]
+    for_bot = [path for path in found if is_for_bot(path)]
+    for_app = [path for path in found if not is_for_bot(path)]
+    stages = []
+    if for_app:
+        stages.append(Stage(name="tests", budget=240, check=app_tests(for_app)))
+    if for_bot:
+        stages.append(Stage(name="bot tests", budget=180, check=bot_tests(for_bot)))
+    return stages
+
+
+def is_for_bot(path: str) -> bool:
+    """Whether a test path runs in the assistant's environment."""
+    return Path(path.split("::")[0]).is_relative_to("tests/bot") or Path(path).is_relative_to(ROOT / "tests/bot")
+
+
+def command(*argv: str) -> Callable[[], tuple[int, str]]:
+    """A stage that is one program, run from the root of the checkout."""
+    return lambda: (run(argv), "")
+
+
+def if_there(needed: str, *argv: str) -> Callable[[], tuple[int, str]]:
+    """The same, once the file exists."""
+    return lambda: (run(argv), "") if (ROOT / needed).exists() else (0, f"there is no {needed}")
+
+
+def bot_command(needed: str, *words: str) -> Callable[[], tuple[int, str]]:
+    """One of Rasa's own commands, in the assistant's environment."""
+
+    def check() -> tuple[int, str]:
+        if not (ROOT / needed).exists():
+            return 0, f"there is no {needed}"
+        return run([bot_python(), "-m", "bot.command", *words]), ""
+
+    return check
+
+
+def app_tests(paths: Sequence[str]) -> Callable[[], tuple[int, str]]:
+    return lambda: pytest([sys.executable, "-P"], paths, [])
+
+
+def bot_tests(paths: Sequence[str]) -> Callable[[], tuple[int, str]]:
+    # The assistant's environment has an older pytest and none of our plug-ins: it is given its own settings.
+    return lambda: pytest(
+        [bot_python()],
+        paths,
+        ["-c", "bot/pytest.ini"] if (ROOT / "bot/pytest.ini").exists() else ["-c", os.devnull, "--rootdir", "."],
+    )
+
+
+def pytest(python: Sequence[str], paths: Sequence[str], options: Sequence[str]) -> tuple[int, str]:
+    """Runs tests; without any, says so. With CI=true a skipped browser or bot test counts as failed."""
+    paths = [path for path in paths if (ROOT / path.split("::")[0]).exists()]
+    if not paths:
+        return 0, "there are none"
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        code = run([*python, "-m", "pytest", "-q", *options, f"--junitxml={report}", *paths])
+        if code == NO_TESTS:
+            return 0, "there are none"
+        skipped = needed_but_skipped(report) if os.environ.get("CI") == "true" else []
+    for name in skipped:
+        say(f"   skipped, which CI=true does not allow: {name}")
+    return code or bool(skipped), ""
+
+
+def needed_but_skipped(report: Path) -> list[str]:
+    """The browser and bot tests that a report calls skipped."""
+    cases = ET.parse(report).iter("testcase")  # noqa: S314 our own pytest wrote it
+    return [
+        f"{case.get('classname')}.{case.get('name')}"
+        for case in cases
+        if case.find("skipped") is not None and str(case.get("classname")).startswith(("tests.e2e", "tests.bot"))
+    ]
+
+
+def check_locks() -> tuple[int, str]:
+    """No lock names an address, so that every operator's mirror is respected."""
+    guilty = [lock.name for lock in sorted((ROOT / "locks").glob("*.txt")) if "://" in lock.read_text()]
+    unhashed = [
+        lock.name
+        for lock in sorted((ROOT / "locks").glob("*.txt"))
+        if lock.read_text().count("==") > lock.read_text().count(" \\\n    --hash=sha256:")
+    ]
+    for name in guilty:
+        say(f"   locks/{name} names an address: compile it with --no-header --no-annotate and no index option in it")
+    for name in unhashed:
+        say(f"   locks/{name} has a requirement without a hash: compile it with --generate-hashes")
+    return int(bool(guilty or unhashed)), ""
+
+
+def run(argv: Sequence[str]) -> int:
+    """One program in the root of the checkout, its words shown as they come."""
+    sys.stdout.flush()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
