@@ -1,0 +1,1 @@
+"""Custom actions of the assistant: what needs the shop. Rasa calls them through `actions.serve`."""
