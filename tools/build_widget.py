@@ -1,7 +1,7 @@
 """Build web/dist/widget from web/widget with a pinned esbuild.
 
-    python tools/build_widget.py            write the files
-    python tools/build_widget.py --check    fail when a rebuild would change a byte
+    python -m tools.build_widget            write the files
+    python -m tools.build_widget --check    fail when a rebuild would change a byte
 
 The result is committed, so nobody needs Node to run the product or to notice that sources moved: manifest.json holds
 the sha256 of every source that went in, and tests/web compares. Names of what a frame loads carry a hash, so browsers
@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from npm_package import ROOT, NotAvailable, tool
+from tools.npm_package import ROOT, NotAvailable, tool
 
 WEB = ROOT / "web"
 DIST = WEB / "dist" / "widget"
@@ -54,19 +54,22 @@ def differ(one: Path, other: Path) -> bool:
 def build(stage: Path, built: Path) -> None:
     for part in ("widget", "shared", "vendor"):
         shutil.copytree(WEB / part, stage / part)
+    for script in (stage / "widget").glob("*.js"):
+        script.write_text(tight(script.read_text("utf-8")), "utf-8")
     sources: set[str] = {"pages/embed.html"}
     # The loader's style goes into its script as text, so it is minified before the bundling.
-    bundle(stage / "widget/loader.css", stage / "widget/loader.css", stage, sources)
-    bundle(stage / "widget/loader.js", built / "loader.js", stage, sources, "--format=iife", "--loader:.css=text")
-    bundle(stage / "widget/panel.js", built / "panel.js", stage, sources, "--format=esm")
-    bundle(stage / "widget/panel.css", built / "panel.css", stage, sources)
+    style = stage / "widget" / "loader.css"
+    bundle(style, stage, sources, f"--outfile={style}", "--allow-overwrite")
+    loader = [f"--outfile={built}/loader.js", "--format=iife", "--loader:.css=text"]
+    bundle(stage / "widget/loader.js", stage, sources, *loader)
+    hashed = [f"--outdir={built}", "--entry-names=[name]-[hash]", "--chunk-names=[name]-[hash]"]
+    bundle(stage / "widget/panel.js", stage, sources, *hashed, "--format=esm", "--splitting")
+    bundle(stage / "widget/panel.css", stage, sources, *hashed)
 
     page = (WEB / "pages" / "embed.html").read_text("utf-8")
-    for placeholder, name in (("{{panel}}", "panel.js"), ("{{style}}", "panel.css")):
-        plain = built / name
-        digest = hashlib.sha256(plain.read_bytes()).hexdigest()[:12]
-        hashed = plain.rename(plain.with_stem(f"{plain.stem}-{digest}"))
-        page = page.replace(placeholder, hashed.name)
+    for placeholder, pattern in (("{{panel}}", "panel-*.js"), ("{{style}}", "panel-*.css")):
+        [path] = built.glob(pattern)
+        page = page.replace(placeholder, path.name)
     for path in sorted(built.iterdir()):
         compress(path)
     (built / "embed.html").write_text(page, "utf-8")
@@ -77,10 +80,15 @@ def build(stage: Path, built: Path) -> None:
     (built / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
 
 
-def bundle(entry: Path, out: Path, stage: Path, sources: set[str], *options: str) -> None:
+def tight(script: str) -> str:
+    """Drop the indentation that esbuild keeps in html`` templates; htm ignores white space that holds a line's end."""
+    return re.sub(r"\n +", "\n", re.sub(r">\n +(?=[<$])", ">", script))
+
+
+def bundle(entry: Path, stage: Path, sources: set[str], *options: str) -> None:
     meta = stage / "meta.json"
-    command = [str(tool("esbuild")), str(entry), "--bundle", "--minify", "--charset=utf8", "--legal-comments=none", TARGET]
-    command += [f"--outfile={out}", f"--metafile={meta}", "--allow-overwrite", "--log-level=warning", *options]
+    command = [str(tool("esbuild")), str(entry), "--bundle", "--minify", "--charset=utf8", "--legal-comments=none"]
+    command += [TARGET, f"--metafile={meta}", "--log-level=warning", *options]
     subprocess.run(command, check=True, cwd=stage, timeout=60)
     for name in json.loads(meta.read_text("utf-8"))["inputs"]:
         sources.add(re.sub(r"^(\.\./)*", "", name))

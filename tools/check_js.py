@@ -1,6 +1,6 @@
 """Check the types of our JavaScript: tsc --checkJs --strict, with TypeScript pinned by version and integrity.
 
-    python tools/check_js.py
+    python -m tools.check_js
 
 Where npm is missing and TypeScript was not fetched before, it says so and succeeds: the product needs no Node.
 """
@@ -8,7 +8,7 @@ Where npm is missing and TypeScript was not fetched before, it says so and succe
 import subprocess
 import sys
 
-from npm_package import ROOT, NotAvailable, tool
+from tools.npm_package import ROOT, NotAvailable, tool
 
 
 def main() -> int:

@@ -28,7 +28,7 @@ def integrity_of(data: bytes) -> str:
 
 
 def fetch(name: str, version: str, integrity: str) -> tarfile.TarFile:
-    """Return the package's archive. Raises NotAvailable without npm, ValueError when the bytes are not the pinned ones."""
+    """Return the archive. Raises NotAvailable without npm, ValueError when the bytes are not the pinned ones."""
     CACHE.mkdir(parents=True, exist_ok=True)
     archive = CACHE / f"{name.lstrip('@').replace('/', '-')}-{version}.tgz"
     if not archive.exists():

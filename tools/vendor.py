@@ -1,7 +1,7 @@
 """Fetch the libraries in web/vendor again, as vendor.lock.json says.
 
-    python tools/vendor.py            write the files and their sha256
-    python tools/vendor.py --check    fail when a file differs from what the registry's packages give
+    python -m tools.vendor            write the files and their sha256
+    python -m tools.vendor --check    fail when a file differs from what the registry's packages give
 
 The lock is the list: to take a new version, change its version and integrity (`npm view NAME@VERSION dist.integrity`)
 and run this. Browsers know no bare module names and our policy allows no import map, so those names are replaced by
@@ -14,7 +14,7 @@ import re
 import sys
 from typing import Any
 
-from npm_package import ROOT, NotAvailable, fetch
+from tools.npm_package import ROOT, NotAvailable, fetch
 
 VENDOR = ROOT / "web" / "vendor"
 LOCK = VENDOR / "vendor.lock.json"

@@ -1,25 +1,24 @@
 // Sentences by key. Every visible string of a front end comes from its tables; a test compares their keys.
 
 /**
- * @param {Record<string, Record<string, string>>} tables   by locale; the last is the fallback
- * @param {(string | undefined)[]} wanted                   locales, best first
+ * The first locale wanted that we have, by language if not exactly; else our last.
+ * @param {string[]} have
+ * @param {(string | undefined)[]} wanted   best first
  */
-export function translator(tables, wanted) {
-  const have = Object.keys(tables);
-  const base = (/** @type {string} */ tag) => tag.toLowerCase().split("-")[0];
-  let locale = have[have.length - 1];
+export function choose(have, wanted) {
   for (const tag of wanted) {
-    const found = tag && (have.find((own) => own.toLowerCase() === tag.toLowerCase()) ?? have.find((own) => base(own) === base(tag)));
-    if (found) {
-      locale = found;
-      break;
-    }
+    const found = tag && (have.find((own) => own === tag) ?? have.find((own) => language(own) === language(tag)));
+    if (found) return found;
   }
-  const table = tables[locale];
-  return {
-    locale,
-    direction: /^(ar|fa|he|ur)$/.test(base(locale)) ? "rtl" : "ltr",
-    /** @param {string} key @param {Record<string, string>} [values] */
-    t: (key, values = {}) => (table[key] ?? key).replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all),
-  };
+  return have[have.length - 1];
 }
+
+/** @param {string} locale */
+export const direction = (locale) => (/^(ar|fa|he|ur)$/.test(language(locale)) ? "rtl" : "ltr");
+
+/** @param {Record<string, string>} table @returns {(key: string, values?: Record<string, string>) => string} */
+export const translator = (table) => (key, values = {}) =>
+  (table[key] ?? key).replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+
+/** @param {string} tag */
+const language = (tag) => tag.toLowerCase().split("-")[0];

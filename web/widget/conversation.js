@@ -26,6 +26,7 @@ export class Conversation {
   #pause = new Pause();
   #journal = "0";
   #last = 0;
+  #read = 0;
   /** From here on messages belong to the live journal and are kept in the order of their seq. */ #live = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #typingEnds;
 
@@ -80,6 +81,14 @@ export class Conversation {
       this.messages.value = [...messages, ...this.messages.value];
       this.more.value = more;
     });
+  }
+
+  /** Tell the server that the customer has seen everything that is shown. */
+  read() {
+    const seq = this.messages.peek().findLast(({ author }) => author.kind !== "customer")?.seq ?? 0;
+    if (seq <= this.#read || this.link.peek() !== "live") return;
+    this.#read = seq;
+    this.#api.call("/read", { method: "POST", body: { seq } }).catch(() => (this.#read = 0));
   }
 
   async #load() {

@@ -83,7 +83,6 @@ class Chat extends HTMLElement {
     this.#isOpen = true;
     this.#text = text;
     this.#show();
-    this.#frame?.focus();
     this.#announce();
   }
 
@@ -134,6 +133,8 @@ class Chat extends HTMLElement {
   }
 
   #announce() {
+    // The frame must have the focus before a field in it can take it.
+    if (this.#isOpen) this.#frame?.focus();
     this.#port?.postMessage({ type: this.#isOpen ? "open" : "closed", text: this.#text });
     if (this.#port) this.#text = "";
   }

@@ -93,7 +93,7 @@ function Row({ scene, message, before, after, last }) {
   const starts = newDay || !together(before, message);
   const ends = !after || !together(message, after) || day(after) !== day(message);
   if (message.author.kind === "system") return html`<${Day} scene=${scene} at=${newDay && message.at} /><li class="system">${body(scene, message)}</li>`;
-  const time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }).format(message.at);
+  const time = new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(message.at);
   const state = message.status === "failed" ? t("failed") : own && last ? t(message.status ?? "sent") : "";
   const meta = [own ? "" : name(message), CHANNELS[message.channel ?? ""]].filter(Boolean).join(" · ");
   return html`

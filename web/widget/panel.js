@@ -1,13 +1,11 @@
 // The conversation in our frame. It waits for the loader's hello from a page that may hold us, then draws and follows.
 
 import { Component, draw, effect, html, signal } from "../shared/ui.js";
-import { translator } from "../shared/i18n.js";
+import { choose, direction, translator } from "../shared/i18n.js";
 import { Api } from "./api.js";
 import { Conversation } from "./conversation.js";
 import { Keep } from "./keep.js";
 import { Log } from "./log.js";
-import en from "./i18n/en.json" with { type: "json" };
-import pt from "./i18n/pt-BR.json" with { type: "json" };
 
 /**
  * @typedef {object} Scene   what every view needs
@@ -22,14 +20,21 @@ const CALM = 1500; // a break shorter than this is nobody's business
 const SPOKEN = 300;
 const LONGEST = 4000;
 
+// Only the table that is needed is loaded. Each must be written out: the bundler follows no computed name.
+const TABLES = {
+  "pt-BR": () => import("./i18n/pt-BR.json", { with: { type: "json" } }),
+  en: () => import("./i18n/en.json", { with: { type: "json" } }),
+};
+
 /** @type {import("./types").Config} */
 const config = JSON.parse(document.getElementById("config")?.textContent ?? "{}");
 
 /** @param {import("./types").Hello} hello @param {MessagePort} [port] */
-function start(hello, port) {
-  const { t, locale, direction } = translator({ en, "pt-BR": pt }, [hello.locale, config.locale, navigator.language]);
+async function start(hello, port) {
+  const locale = choose(Object.keys(TABLES), [hello.locale, config.locale, navigator.language]);
+  const t = translator((await TABLES[/** @type {keyof typeof TABLES} */ (locale)]()).default);
   document.documentElement.lang = locale;
-  document.documentElement.dir = direction;
+  document.documentElement.dir = direction(locale);
   const tell = (/** @type {object} */ message) => port?.postMessage(message);
   const keep = new Keep(config.site, hello.handle, (value) => tell({ type: "keep", value }));
   const { page, referrer } = hello;
@@ -40,6 +45,10 @@ function start(hello, port) {
   const spoken = signal("");
   const notice = signal("");
   effect(() => tell({ type: "unread", count: unread.value }));
+
+  const seen = () => isOpen.peek() && !document.hidden && chat.read();
+  effect(() => void (chat.messages.value, chat.link.value, isOpen.value, seen()));
+  document.addEventListener("visibilitychange", seen);
 
   // The line of calm news appears only when a state lasts.
   /** @type {ReturnType<typeof setTimeout> | undefined} */ let lasting;
@@ -109,7 +118,7 @@ function Panel({ scene, notice, spoken, close, children }) {
   const person = chat.messages.value.findLast(({ author }) => author.kind === "agent" || author.kind === "bot")?.author;
   const agent = person?.kind === "agent" ? person.name ?? "" : "";
   const title = agent || assistant || brand || t("log");
-  const line = agent ? t("subtitle_agent", { name: agent }) : brand ? t("subtitle", { brand }) : t("subtitle_plain");
+  const line = agent ? t("subtitle_agent", { name: agent }) : t("subtitle");
   return html`
     <main>
       <header>
