@@ -1,0 +1,54 @@
+"""What may happen now. Pure rules: facts in, decision out, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from connectors.contract import Choice, Content
+
+Control = Literal["bot", "queued", "human"]
+"""Who may speak."""
+
+Answerer = Literal["bot", "people", "nobody"]
+
+MOST_ATTEMPTS = 5
+"""Claims of one batch without a commit, before it is given up: each of them is a worker that died."""
+
+LONGEST_TEXT = 4000
+"""Characters that a customer may write at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a turn is decided on."""
+
+    control: Control
+    attempts: int
+
+
+def who_answers(facts: Facts) -> Answerer:
+    """The bot speaks only while it has control. A batch that kills workers gets an apology instead of a sixth try."""
+    if facts.control != "bot":
+        return "people"
+    return "nobody" if facts.attempts > MOST_ATTEMPTS else "bot"
+
+
+def joins_burst(content: Content) -> bool:
+    """Quick texts are one turn; a tap on a button stands alone and is never delayed."""
+    return not isinstance(content, Choice)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the bot is given: the words of a batch, or the meaning of a button."""
+
+    text: str = ""
+    payload: str = ""
+
+
+def asked(batch: tuple[Content, ...], payload: str | None) -> Asked:
+    """The texts of a burst joined by newlines; a known button by its payload, an unknown one by its visible title."""
+    if payload is not None:
+        return Asked(payload=payload)
+    return Asked(text="\n".join(content.text for content in batch if content.text))

@@ -1,0 +1,251 @@
+"""The journal as live channels see it: pages of history, and everything new as it comes.
+
+A process tails the events of those shards for which it has readers, and a reader named there reads its own journal from
+its own cursor. So any process serves any reader, and a reader that comes back misses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+import structlog
+
+from connectors.contract import (
+    Author,
+    Content,
+    Created,
+    CustomerId,
+    DeliveryState,
+    Frame,
+    Identity,
+    Message,
+    NotUnderstood,
+    Page,
+    Reset,
+    Text,
+    TryAgain,
+    Typing,
+    Updated,
+)
+from router.store import Entry, Store, StoreUnavailable, Written
+from router.store.hints import Hints
+from router.store.keys import shard_of
+
+log = structlog.get_logger()
+
+TICK = 0.25
+"""Seconds between two batched looks at the events; hints are faster."""
+
+NOWHERE = "0.0"
+"""The cursor before the first message."""
+
+_MOST_EVENTS = 500
+_PAGE = 100
+
+
+class _Reader:
+    """One open stream: woken by events, told about typing."""
+
+    def __init__(self, customer: CustomerId) -> None:
+        self.customer = customer
+        self.woken = asyncio.Event()
+        self.typing: bool | None = None
+
+
+class JournalFeed:
+    """The `Feed` of contract.py over the store."""
+
+    def __init__(self, store: Store, hints: Hints) -> None:
+        self._store = store
+        self._readers: dict[int, dict[CustomerId, set[_Reader]]] = defaultdict(dict)
+        self._cursors: dict[int, str] = {}
+        self._hinted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        hints.on_event.append(lambda shard: self._hinted.set() if shard in self._cursors else None)
+        hints.on_typing.append(self._show_typing)
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._tail(), name="feed")
+
+    async def stop(self) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    # ── pages ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def cursor(self, identity: Identity, known: CustomerId) -> str:
+        try:
+            state = await self._store.state(await self._customer(identity, known), "jid", "pv")
+        except StoreUnavailable as error:
+            raise TryAgain("the store does not answer") from error
+        return f"{state['jid']}.{state.get('pv', '0')}" if "jid" in state else NOWHERE
+
+    async def page(
+        self, identity: Identity, known: CustomerId, *, after: str | None, before: str | None, limit: int
+    ) -> Page:
+        try:
+            customer = await self._customer(identity, known)
+            state = await self._store.state(customer, "jid", "rd")
+            if "jid" not in state:
+                return Page((), more=False)
+            first = _seq(after, state["jid"])
+            last = _seq(before, state["jid"])
+            return await self._page(customer, first, last, limit, newest=after is None, read=int(state.get("rd", 0)))
+        except StoreUnavailable as error:
+            raise TryAgain("the store does not answer") from error
+
+    async def _page(self, customer: CustomerId, first: int, last: int, limit: int, *, newest: bool, read: int) -> Page:
+        found: list[Written] = []
+        while len(found) <= limit:
+            rows = await self._store.journal(customer, after=first, before=last, limit=_PAGE, newest=newest)
+            shown = [row for row in rows if _is_message(row)]
+            found = shown + found if newest else found + shown
+            if len(rows) < _PAGE:
+                break
+            if newest:
+                last = rows[0].seq
+            else:
+                first = rows[-1].seq
+        more = len(found) > limit
+        chosen = found[-limit:] if newest else found[:limit]
+        return Page(tuple(_message(row, read) for row in chosen), more)
+
+    async def _customer(self, identity: Identity, known: CustomerId) -> CustomerId:
+        return await self._store.find_customer(identity) or known
+
+    async def read(self, identity: Identity, known: CustomerId, seq: int) -> None:
+        try:
+            customer = await self._customer(identity, known)
+            entry = Entry(kind="status", author=Author("customer"), identity=str(identity), of=seq, status="read")
+            await self._store.mark_read(customer, identity, seq, entry)
+        except StoreUnavailable as error:
+            raise TryAgain("the store does not answer") from error
+
+    # ── following ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def follow(self, identity: Identity, known: CustomerId, cursor: str) -> AsyncIterator[Frame]:
+        try:
+            customer = await self._customer(identity, known)
+            reader = _Reader(customer)
+            async with self._registered(reader):
+                journal, _, number = cursor.partition(".")
+                seen = int(number) if number.isdigit() else 0
+                while True:
+                    reader.woken.clear()
+                    state = await self._store.state(customer, "jid", "n", "rd")
+                    if "jid" in state:
+                        if journal not in (state["jid"], "0") or seen > int(state["n"]):
+                            yield Reset("unknown_cursor")
+                            return
+                        journal = state["jid"]
+                        while seen < int(state["n"]):
+                            rows = await self._store.journal(customer, after=seen, limit=_PAGE)
+                            for row in rows:
+                                if row.audience == "customer":
+                                    yield _frame(row, f"{journal}.{row.seq}")
+                                seen = row.seq
+                            if len(rows) < _PAGE:
+                                break
+                    elif journal != "0":
+                        yield Reset("unknown_cursor")
+                        return
+                    if reader.typing is not None:
+                        shown, reader.typing = reader.typing, None
+                        yield Typing(shown)
+                    await reader.woken.wait()
+        except StoreUnavailable as error:
+            raise TryAgain("the store does not answer") from error
+
+    @contextlib.asynccontextmanager
+    async def _registered(self, reader: _Reader) -> AsyncIterator[None]:
+        shard = shard_of(reader.customer)
+        if shard not in self._cursors:
+            last = await self._store.last_event(shard)
+            self._cursors.setdefault(shard, last)
+        readers = self._readers[shard].setdefault(reader.customer, set())
+        readers.add(reader)
+        try:
+            yield
+        finally:
+            readers.discard(reader)
+            if not readers and self._readers[shard].get(reader.customer) is readers:
+                del self._readers[shard][reader.customer]
+            if not self._readers[shard]:
+                del self._readers[shard]
+                self._cursors.pop(shard, None)
+
+    def _show_typing(self, customer: CustomerId, on: bool) -> None:
+        for reader in self._readers.get(shard_of(customer), {}).get(customer, ()):
+            reader.typing = on
+            reader.woken.set()
+
+    async def _tail(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK):
+                    await self._hinted.wait()
+            self._hinted.clear()
+            if not self._cursors:
+                continue
+            try:
+                found = await self._store.events(dict(self._cursors), _MOST_EVENTS)
+            except StoreUnavailable as error:
+                log.warning("feed.store_unavailable", error=str(error))
+                await asyncio.sleep(TICK)
+                continue
+            for shard, events in found.items():
+                self._wake(shard, events)
+
+    def _wake(self, shard: int, events: list[tuple[str, dict[str, str]]]) -> None:
+        if not events or shard not in self._cursors:
+            return
+        self._cursors[shard] = events[-1][0]
+        readers = self._readers.get(shard, {})
+        # A full answer may have a trimmed gap before it: wake them all, each reads from its own cursor.
+        named = set(readers) if len(events) >= _MOST_EVENTS else {event["c"] for _, event in events} & set(readers)
+        for customer in named:
+            for reader in readers[CustomerId(customer)]:
+                reader.woken.set()
+
+
+def _seq(cursor: str | None, journal: str) -> int:
+    """A cursor of this journal, or a bare number, which means the current one."""
+    if cursor is None:
+        return 0
+    named, dot, number = cursor.rpartition(".")
+    if not number.isdigit() or (dot and named not in (journal, "0")):
+        raise NotUnderstood("an unknown cursor")
+    return int(number)
+
+
+def _is_message(row: Written) -> bool:
+    return row.audience == "customer" and row.entry.kind == "message"
+
+
+def _frame(row: Written, cursor: str) -> Created | Updated:
+    if row.entry.kind == "message":
+        return Created(cursor, row.prev, _message(row, 0))
+    return Updated(cursor, row.prev, row.entry.of, _status(row.entry.status))
+
+
+def _status(status: str) -> DeliveryState:
+    return "read" if status == "read" else "sent"
+
+
+def _message(row: Written, read: int) -> Message:
+    content: Content | None = row.entry.content
+    incoming = row.entry.author.kind == "customer"
+    return Message(
+        id=row.entry.id,
+        seq=row.seq,
+        author=row.entry.author,
+        channel=Identity.parse(row.entry.identity).channel,
+        text=content.text if content else "",
+        content=None if isinstance(content, Text) else content,
+        at=row.received,
+        status="read" if not incoming and row.seq <= read else "sent",
+    )

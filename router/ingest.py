@@ -1,0 +1,114 @@
+"""Step one of a message's path: identity → customer, written down once, acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+import uuid_utils
+
+from connectors.contract import (
+    Accepted,
+    Author,
+    Choice,
+    Content,
+    CustomerId,
+    Inbound,
+    NotUnderstood,
+    Text,
+    TryAgain,
+)
+from router import conversation, metrics
+from router.store import Enqueued, Entry, Erased, MailboxFull, NotMine, Store, StoreUnavailable
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """The `Door` of contract.py. `windows` is the burst window in milliseconds by channel."""
+
+    store: Store
+    windows: dict[str, int]
+    answers_now: Callable[[], Awaitable[bool]]
+
+    async def ready(self) -> bool:
+        return await self.answers_now()
+
+    async def accept(self, inbound: Inbound) -> Accepted:
+        """Raises `NotUnderstood` for what can never be taken, `TryAgain` when nothing was written."""
+        try:
+            enqueued = await self._enqueue(inbound)
+        except MailboxFull as error:
+            raise TryAgain("too many messages are waiting", after=5) from error
+        except StoreUnavailable as error:
+            log.warning("ingest.store_unavailable", channel=inbound.identity.channel, error=str(error))
+            raise TryAgain("the store does not answer", after=1) from error
+        metrics.ACCEPTED.labels(inbound.identity.channel, str(enqueued.repeated).lower()).inc()
+        return Accepted(
+            id=enqueued.id,
+            seq=enqueued.seq,
+            cursor=f"{enqueued.journal}.{enqueued.seq}",
+            repeated=enqueued.repeated,
+        )
+
+    async def _enqueue(self, inbound: Inbound) -> Enqueued:
+        proposed = inbound.customer or _new_customer()
+        for _ in range(4):
+            customer = await self._customer(inbound, proposed)
+            content = await self._checked(customer, inbound.content)
+            entry = Entry(
+                kind="message",
+                author=Author("customer"),
+                id=str(uuid_utils.uuid7()),
+                identity=str(inbound.identity),
+                content=content,
+                at=inbound.at,
+            )
+            window = self.windows.get(inbound.identity.channel, 0)
+            try:
+                return await self.store.enqueue(
+                    customer,
+                    inbound.identity,
+                    entry,
+                    dedupe=inbound.dedupe,
+                    joins=window > 0 and conversation.joins_burst(content),
+                    window=window,
+                    journal=secrets.token_hex(8),
+                    conversation=str(uuid_utils.uuid7()),
+                    locale=inbound.locale,
+                    origin=msgspec.json.encode({"locale": inbound.locale, **inbound.origin}).decode(),
+                )
+            except NotMine:
+                # Moved to another customer since we looked; whoever moves it also writes the hint.
+                await asyncio.sleep(0.05)
+            except Erased:
+                await self.store.forget_identity(inbound.identity, customer)
+                proposed = _new_customer()
+        raise TryAgain("this identity is being moved", after=2)
+
+    async def _customer(self, inbound: Inbound, proposed: CustomerId) -> CustomerId:
+        known = await self.store.find_customer(inbound.identity)
+        return known or await self.store.adopt_identity(inbound.identity, proposed)
+
+    async def _checked(self, customer: CustomerId, content: Content) -> Content:
+        if isinstance(content, Choice):
+            offered = await self.store.find_button(customer, content.button)
+            if offered:
+                return Choice(text=offered.title, button=content.button)
+            # No longer known: its visible title counts as typed.
+            content = Text(content.text)
+        text = content.text.strip()
+        if not text:
+            raise NotUnderstood("an empty message")
+        if len(text) > conversation.LONGEST_TEXT:
+            raise NotUnderstood(f"a message of more than {conversation.LONGEST_TEXT} characters")
+        return content
+
+
+def _new_customer() -> CustomerId:
+    return CustomerId(str(uuid_utils.uuid7()))

@@ -1,0 +1,9 @@
+"""Numbers that the router counts, for `GET /metrics`. Labels are kinds, never ids or words."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+ACCEPTED = Counter("segue_messages_accepted_total", "Messages written down, by channel", ["channel", "repeated"])
+TURNS = Counter("segue_turns_total", "Turns by outcome: answered, silent, failed, dead", ["outcome"])
+TURN_SECONDS = Histogram("segue_turn_seconds", "Claim to commit", buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10))
+LEASES_LOST = Counter("segue_leases_lost_total", "Turns dropped because another worker had the customer")
+STREAMS = Gauge("segue_streams", "Open widget streams")

@@ -1,0 +1,34 @@
+"""Everything that is live, in Redis. Each script in `scripts/` keeps one promise; `keys.py` lists the keys.
+
+find_customer   identity → customer, the same for everybody who asks
+enqueue         written down once, in journal and mailbox, or not at all
+claim           one worker at a time; the same batch until its commit
+renew, retry    the lease goes on; the batch waits
+commit          a turn whole, once, by the holder of the lease
+interject       once in a turn
+mark_read       never backwards
+"""
+
+from router.store.store import Store
+from router.store.types import (
+    Audience,
+    Claim,
+    Commit,
+    Committed,
+    Enqueued,
+    Entry,
+    Erased,
+    LeaseLost,
+    MailboxFull,
+    NewEntry,
+    NotMine,
+    OfferedButton,
+    StoreError,
+    StoreUnavailable,
+    Written,
+)
+
+__all__ = [
+    "Audience", "Claim", "Commit", "Committed", "Enqueued", "Entry", "Erased", "LeaseLost", "MailboxFull",
+    "NewEntry", "NotMine", "OfferedButton", "Store", "StoreError", "StoreUnavailable", "Written",
+]  # fmt: skip

@@ -1,0 +1,73 @@
+-- Promise: a turn is written whole, once, and only by the worker that holds the lease; its repeat gets the first answer.
+-- KEYS state, run, mailbox, journal, tracker, events, buttons, dead letters
+-- ARGV offset, customer, lease number, turn number, channel, dead-letter reason or '', window or '' (unchanged),
+--      number of state fields, of entries, of buttons, of events, then
+--      state: field, value ('' removes) · entries: audience, JSON · buttons: entry (1…), id, JSON · events: kind
+-- Answers {'ok', still waiting, seq of each entry …} | {'lost'}
+local st, run, mb, jr, tr, ev, bt, dlq = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local customer, lease, turn, channel, dead, window = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7]
+
+local s = redis.call('HMGET', st, 'gone', 'ln', 'tn', 'bl', 'lln', 'last', 'cid', 'wu')
+if s[1] then return {'lost'} end
+if s[5] == lease and tonumber(s[3]) == turn + 1 then return cjson.decode(s[6]) end
+if s[2] ~= lease or tonumber(s[3]) ~= turn or tonumber(s[4]) == 0 then return {'lost'} end
+
+local t = now(ARGV[1])
+local conversation = s[7]
+local length = tonumber(s[4])
+if dead ~= '' then
+  local seqs = {}
+  for i, item in ipairs(redis.call('LRANGE', mb, 0, length - 1)) do seqs[i] = string.match(item, '^(%d+)') end
+  redis.call('XADD', dlq, '*', 'customer', customer, 'turn', turn, 'seqs', table.concat(seqs, ' '), 'reason', dead)
+  event(ev, 'turn.dead', customer, conversation, seqs[1], channel)
+end
+if window ~= '' then redis.call('SET', tr, window) end
+
+local at = 12
+for _ = 1, tonumber(ARGV[8]) do
+  if ARGV[at + 1] == '' then redis.call('HDEL', st, ARGV[at]) else redis.call('HSET', st, ARGV[at], ARGV[at + 1]) end
+  at = at + 2
+end
+local answer = {'ok', 0}
+for i = 1, tonumber(ARGV[9]) do
+  answer[i + 2] = append(st, jr, t, ARGV[at], ARGV[at + 1], conversation, '')
+  event(ev, 'message.created', customer, conversation, answer[i + 2], channel)
+  at = at + 2
+end
+local offered = tonumber(ARGV[10])
+for _ = 1, offered do
+  redis.call('HSET', bt, ARGV[at + 1], answer[tonumber(ARGV[at]) + 2] .. ' ' .. ARGV[at + 2])
+  at = at + 3
+end
+if offered > 0 then
+  redis.call('PEXPIRE', bt, 2592000000)
+  if redis.call('HLEN', bt) > 250 then
+    local all, seqs = redis.call('HGETALL', bt), {}
+    for i = 2, #all, 2 do seqs[#seqs + 1] = {tonumber(string.match(all[i], '^(%d+)')), all[i - 1]} end
+    table.sort(seqs, function(a, b) return a[1] < b[1] end)
+    for i = 1, #seqs - 200 do redis.call('HDEL', bt, seqs[i][2]) end
+  end
+end
+for _ = 1, tonumber(ARGV[11]) do
+  event(ev, ARGV[at], customer, conversation, 0, channel)
+  at = at + 1
+end
+
+redis.call('LTRIM', mb, length, -1)
+local waiting = redis.call('LLEN', mb)
+answer[2] = waiting
+redis.call('HSET', st, 'tn', turn + 1, 'lln', lease, 'bl', 0, 'at', 0, 'last', cjson.encode(answer))
+redis.call('HDEL', st, 'why')
+if waiting == 0 then
+  redis.call('ZREM', run, customer)
+else
+  local ready = t
+  if s[8] and tonumber(s[8]) > t then
+    ready = tonumber(s[8])
+    redis.call('HSET', st, 'why', 'window')
+  end
+  redis.call('ZADD', run, ready, customer)
+  hint('r', shard(st), ready - t)
+end
+hint('e', shard(st), turn)
+return answer

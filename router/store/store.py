@@ -1,0 +1,325 @@
+"""The store's promises in Python: build the arguments of a script, read its answer."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Mapping
+from hashlib import sha1
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from connectors.contract import CustomerId, Identity, Milliseconds
+from router.store import keys
+from router.store.batcher import Batcher
+from router.store.types import (
+    Audience,
+    Claim,
+    Commit,
+    Committed,
+    Enqueued,
+    Entry,
+    Erased,
+    LeaseLost,
+    MailboxFull,
+    NewEntry,
+    NotMine,
+    OfferedButton,
+    StoreError,
+    StoreUnavailable,
+    Written,
+)
+
+_SCRIPTS = Path(__file__).parent / "scripts"
+_entry_json = msgspec.json.Encoder()
+_read_entry = msgspec.json.Decoder(Entry)
+
+
+def load_scripts() -> dict[str, str]:
+    """Name → text of every script, the shared part in front."""
+    shared = (_SCRIPTS / "_shared.lua").read_text(encoding="utf-8")
+    return {name: shared + (_SCRIPTS / f"{name}.lua").read_text(encoding="utf-8") for name in (*keys.SCRIPTS, "forget")}
+
+
+def connect(url: str, *, timeout: float = 5.0, connections: int = 64) -> Redis:
+    """A client that never repeats a command by itself: every repeat is ours to decide."""
+    return Redis.from_url(
+        url,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        max_connections=connections,
+        protocol=2,
+    )
+
+
+class Store:
+    """All of Redis. `offset` moves the scripts' clock, in milliseconds; 0 outside tests."""
+
+    def __init__(self, client: Redis, *, lease: int = 15_000, most_waiting: int = 500) -> None:
+        self.client = client
+        self.lease = lease
+        self.offset = 0
+        self._most_waiting = most_waiting
+        scripts = load_scripts()
+        self._digests = {name: sha1(text.encode()).hexdigest() for name, text in scripts.items()}  # noqa: S324  Redis' own
+        self._batcher = Batcher(client, {self._digests[name]: text for name, text in scripts.items()})
+        self._drift = 0
+
+    async def close(self) -> None:
+        await self._batcher.close()
+        await self.client.aclose()
+
+    async def check_format(self) -> None:
+        """Raises `StoreError` when this Redis holds data of another format or number of shards."""
+        found = await self._batcher.call("HGETALL", keys.FORMAT_KEY)
+        if not found:
+            await self._batcher.call("HSET", keys.FORMAT_KEY, "format", keys.FORMAT, "shards", keys.SHARDS)
+            return
+        ours = {b"format": str(keys.FORMAT).encode(), b"shards": str(keys.SHARDS).encode()}
+        if dict(found) != ours:
+            raise StoreError(
+                f"Redis holds data of format {found.get(b'format', b'?').decode()} with "
+                f"{found.get(b'shards', b'?').decode()} shards, this version reads format {keys.FORMAT} with "
+                f"{keys.SHARDS}: start the version that wrote it, or give another data folder."
+            )
+
+    async def ping(self) -> None:
+        await self._batcher.call("PING")
+
+    async def now(self) -> Milliseconds:
+        """Redis' clock, with the tests' offset."""
+        seconds, micros = await self._batcher.call("TIME")
+        return Milliseconds(int(seconds) * 1000 + int(micros) // 1000 + self.offset)
+
+    async def _run(self, script: str, customer: CustomerId, *arguments: Any) -> Any:
+        touched = keys.SCRIPTS[script](customer)
+        return await self._batcher.call(
+            "EVALSHA", self._digests[script], len(touched), *touched, self.offset, customer, *arguments
+        )
+
+    # ── identities ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def find_customer(self, identity: Identity) -> CustomerId | None:
+        found = await self._batcher.call("GET", keys.identity(identity))
+        return CustomerId(found.decode()) if found else None
+
+    async def adopt_identity(self, identity: Identity, customer: CustomerId) -> CustomerId:
+        """The customer of this identity: the one given, unless somebody was first."""
+        key = keys.identity(identity)
+        if await self._batcher.call("SET", key, customer, "NX"):
+            return customer
+        found = await self._batcher.call("GET", key)
+        return CustomerId(found.decode()) if found else await self.adopt_identity(identity, customer)
+
+    async def forget_identity(self, identity: Identity, customer: CustomerId) -> None:
+        """Drop the hint that named this customer, unless it names another by now."""
+        await self._batcher.call("EVALSHA", self._digests["forget"], 1, keys.identity(identity), self.offset, customer)
+
+    # ── a message in ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def enqueue(
+        self,
+        customer: CustomerId,
+        identity: Identity,
+        entry: Entry,
+        *,
+        dedupe: str,
+        joins: bool,
+        window: int,
+        journal: str,
+        conversation: str,
+        locale: str,
+        origin: str,
+    ) -> Enqueued:
+        """Write a message down once. Raises `NotMine`, `Erased`, `MailboxFull`, `StoreUnavailable`."""
+        answer = await self._run(
+            "enqueue",
+            customer,
+            str(identity),
+            identity.channel,
+            f"{identity.account}/{dedupe}",
+            _entry_json.encode(entry),
+            "t" if joins else "x",
+            window,
+            self._most_waiting,
+            journal,
+            conversation,
+            locale,
+            origin,
+        )
+        match answer[0]:
+            case b"ok":
+                return Enqueued(seq=answer[1], journal=answer[2].decode(), id=entry.id, repeated=False)
+            case b"repeat":
+                first = _read_entry.decode(answer[3]).id if answer[3] else ""
+                return Enqueued(seq=answer[1], journal=answer[2].decode(), id=first, repeated=True)
+            case b"gone":
+                raise Erased(customer)
+            case b"not_mine":
+                raise NotMine(customer)
+            case _:
+                raise MailboxFull(customer)
+
+    async def find_button(self, customer: CustomerId, button: str) -> OfferedButton | None:
+        found = await self._batcher.call("HGET", keys.buttons(customer), button)
+        if not found:
+            return None
+        meaning = msgspec.json.decode(found.partition(b" ")[2], type=dict[str, str])
+        return OfferedButton(button, meaning["title"], meaning["payload"])
+
+    # ── a turn ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def ready(self, shards: Iterable[int], most: int = 16) -> list[CustomerId]:
+        """Customers that may be claimed now, at most `most` a shard. The claim itself decides."""
+        wanted = list(shards)
+        if not wanted:
+            return []
+        # The process's clock, corrected by what Redis said last, is good enough to look; the claim uses Redis' own.
+        # It is measured so that it errs ahead: a look too early finds what the claim then refuses, one too late waits.
+        clock = self._batcher.call("TIME")
+        asked = int(time.time() * 1000)
+        upto = asked + self._drift + self.offset + 1
+        found = [
+            self._batcher.call("ZRANGEBYSCORE", keys.run(shard), "-inf", upto, "LIMIT", 0, most) for shard in wanted
+        ]
+        seconds, micros = await clock
+        self._drift = int(seconds) * 1000 + int(micros) // 1000 - asked
+        return [CustomerId(customer.decode()) for call in found for customer in await call]
+
+    async def claim(self, customer: CustomerId, *, most: int = 16) -> Claim | None:
+        """The right to work on this customer, or None when there is nothing to do or somebody else does it."""
+        answer = await self._run("claim", customer, self.lease, most)
+        if answer[0] != b"ok":
+            return None
+        _, now, state, window, items, entries = answer
+        fields = {k.decode(): v.decode() for k, v in zip(state[::2], state[1::2], strict=True)}
+        batch = tuple(
+            Written(int(item.split(b" ", 1)[0]), 0, Milliseconds(now), "customer", fields["cid"], _read_entry.decode(e))
+            for item, e in zip(items, entries, strict=True)
+        )
+        return Claim(
+            customer,
+            Milliseconds(now),
+            lease=int(fields["ln"]),
+            turn=int(fields["tn"]),
+            attempts=int(fields["at"]),
+            state=fields,
+            window=window,
+            batch=batch,
+        )
+
+    async def renew(self, claim: Claim) -> None:
+        """Raises `LeaseLost`."""
+        if not await self._run("renew", claim.customer, claim.lease, self.lease):
+            raise LeaseLost(claim.customer)
+
+    async def retry(self, claim: Claim, *, delay: int, counts: bool) -> None:
+        """Give the batch back for later; `counts` says whether this was an attempt. Raises `LeaseLost`."""
+        if not await self._run("retry", claim.customer, claim.lease, delay, int(counts)):
+            raise LeaseLost(claim.customer)
+
+    async def commit(self, claim: Claim, commit: Commit) -> Committed:
+        """Write the turn whole. May be run again after a lost reply. Raises `LeaseLost`, `StoreUnavailable`."""
+        state = [part for pair in commit.state.items() for part in pair]
+        entries = [part for new in commit.entries for part in (_letter(new.audience), _entry_json.encode(new.entry))]
+        buttons = [
+            part
+            for i, new in enumerate(commit.entries, start=1)
+            for button in new.buttons
+            for part in (i, button.id, _entry_json.encode({"title": button.title, "payload": button.payload}))
+        ]
+        answer = await self._run(
+            "commit",
+            claim.customer,
+            claim.lease,
+            claim.turn,
+            claim.identity.channel,
+            commit.dead,
+            commit.window if commit.window is not None else b"",
+            len(state) // 2,
+            len(commit.entries),
+            len(buttons) // 3,
+            len(commit.events),
+            *state,
+            *entries,
+            *buttons,
+            *commit.events,
+        )
+        if answer[0] != b"ok":
+            raise LeaseLost(claim.customer)
+        return Committed(seqs=tuple(int(seq) for seq in answer[2:]), waiting=int(answer[1]))
+
+    async def interject(self, claim: Claim, entry: Entry) -> bool:
+        """Say something in the middle of a turn, once. False when it was said, or the lease is gone."""
+        arguments = (claim.lease, claim.turn, claim.identity.channel, _entry_json.encode(entry))
+        return bool(await self._run("interject", claim.customer, *arguments))
+
+    async def hint_typing(self, customer: CustomerId, *, on: bool) -> None:
+        """Tell every process that reads for this customer. Never stored; a lost one does not matter."""
+        with contextlib.suppress(StoreUnavailable):
+            await self._batcher.call("PUBLISH", keys.HINTS, f"t {customer} {int(on)}")
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def state(self, customer: CustomerId, *fields: str) -> dict[str, str]:
+        """The fields that are there."""
+        found = await self._batcher.call("HMGET", keys.state(customer), *fields)
+        return {name: value.decode() for name, value in zip(fields, found, strict=True) if value is not None}
+
+    async def journal(
+        self, customer: CustomerId, *, after: int = 0, before: int = 0, limit: int = 100, newest: bool = False
+    ) -> list[Written]:
+        """Entries behind `after` and before `before` (0: no bound), oldest first; `newest` takes them from the end."""
+        first = f"({after}-0" if after else "-"
+        last = f"({before}-0" if before else "+"
+        if newest:
+            rows = await self._batcher.call("XREVRANGE", keys.journal(customer), last, first, "COUNT", limit)
+            rows = rows[::-1]
+        else:
+            rows = await self._batcher.call("XRANGE", keys.journal(customer), first, last, "COUNT", limit)
+        return [_written(seq, row) for seq, row in rows]
+
+    async def mark_read(self, customer: CustomerId, identity: Identity, seq: int, entry: Entry) -> bool:
+        """Everything up to seq was read. False when that was known."""
+        return bool(await self._run("read", customer, seq, identity.channel, _entry_json.encode(entry)))
+
+    # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def last_event(self, shard: int) -> str:
+        rows = await self._batcher.call("XREVRANGE", keys.events(shard), "+", "-", "COUNT", 1)
+        return rows[0][0].decode() if rows else "0-0"
+
+    async def events(self, cursors: Mapping[int, str], most: int = 500) -> dict[int, list[tuple[str, dict[str, str]]]]:
+        """Events behind a cursor of each shard, at most `most` a shard."""
+        calls = {
+            shard: self._batcher.call("XRANGE", keys.events(shard), f"({cursor}", "+", "COUNT", most)
+            for shard, cursor in cursors.items()
+        }
+        return {
+            shard: [(i.decode(), {k.decode(): v.decode() for k, v in f.items()}) for i, f in await call]
+            for shard, call in calls.items()
+        }
+
+
+def _letter(audience: Audience) -> str:
+    return "c" if audience == "customer" else "a"
+
+
+def _written(stream_id: bytes, row: Mapping[bytes, bytes]) -> Written:
+    return Written(
+        seq=int(stream_id.partition(b"-")[0]),
+        prev=int(row[b"p"]),
+        received=Milliseconds(int(row[b"t"])),
+        audience="customer" if row[b"a"] == b"c" else "agents",
+        conversation=row[b"c"].decode(),
+        entry=_read_entry.decode(row[b"e"]),
+    )
+
+
+__all__ = ["NewEntry", "Store", "connect", "load_scripts"]

@@ -1,0 +1,129 @@
+"""What the store gives and takes: plain values, no Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from connectors.contract import Author, Content, CustomerId, Identity, Milliseconds
+
+Audience = Literal["customer", "agents"]
+EntryKind = Literal["message", "status", "edit", "redaction", "control", "note"]
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One journal entry as it is written (docs/decisions/0001)."""
+
+    kind: EntryKind
+    author: Author
+    id: str = ""
+    identity: str = ""
+    content: Content | None = None
+    at: int = 0
+    turn: int = 0
+    of: int = 0
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A journal entry as it is read."""
+
+    seq: int
+    prev: int
+    received: Milliseconds
+    audience: Audience
+    conversation: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    seq: int
+    journal: str
+    id: str
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedButton:
+    """A button as the store keeps it: what it means, and what the customer saw."""
+
+    id: str
+    title: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on one customer, and everything a turn needs."""
+
+    customer: CustomerId
+    now: Milliseconds
+    lease: int
+    turn: int
+    attempts: int
+    state: Mapping[str, str]
+    window: bytes
+    batch: tuple[Written, ...]
+
+    @property
+    def turn_id(self) -> str:
+        return f"{self.customer}.{self.turn}"
+
+    @property
+    def identity(self) -> Identity:
+        return Identity.parse(self.batch[-1].entry.identity)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    entry: Entry
+    audience: Audience = "customer"
+    buttons: Sequence[OfferedButton] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a turn leaves behind. `window` None leaves the dialogue as it was; an empty state value removes a field."""
+
+    entries: Sequence[NewEntry] = ()
+    state: Mapping[str, str] = field(default_factory=dict)
+    window: bytes | None = None
+    events: Sequence[str] = ()
+    dead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    seqs: tuple[int, ...]
+    waiting: int
+
+
+class StoreError(Exception):
+    """StoreError
+    ├── StoreUnavailable   Redis did not answer, or has no room: try again
+    ├── MailboxFull        this customer has too many messages waiting: try again
+    ├── NotMine            the identity belongs to another customer by now: look again
+    ├── Erased             the customer was erased
+    └── LeaseLost          somebody else works on this customer, or did
+    """
+
+
+class MailboxFull(StoreError): ...
+
+
+class NotMine(StoreError): ...
+
+
+class Erased(StoreError): ...
+
+
+class LeaseLost(StoreError): ...
+
+
+class StoreUnavailable(StoreError):
+    """Redis did not answer, or refused. What was asked may or may not have happened."""

@@ -1,0 +1,163 @@
+"""One turn, top to bottom: who answers, ask, compose, commit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+import uuid_utils
+
+from connectors.contract import Author, Button, Buttons, Choice, Content, Image, Text
+from router import conversation, metrics
+from router.bot import Answer, Bot, BotFailure, Question, Response, joined_window
+from router.store import Claim, Commit, Entry, NewEntry, OfferedButton, Store, StoreUnavailable
+from router.text import Sentences, speakable
+
+log = structlog.get_logger()
+
+TYPING_AFTER = 0.15
+"""Seconds of a turn after which the bot is shown typing; most answers are there before."""
+
+MOMENT_AFTER = 5.0
+"""Seconds of a turn after which the customer is told that it takes a moment."""
+
+LONGEST_TURN = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Runs turns. Decides nothing about leases: the worker holds them."""
+
+    store: Store
+    bot: Bot
+    sentences: Sentences
+    assistant: str
+
+    async def run(self, claim: Claim) -> Commit:
+        """What this turn leaves behind. The caller commits it."""
+        control = claim.state.get("ctl", "bot")
+        facts = conversation.Facts(control=control, attempts=claim.attempts)  # type: ignore[arg-type]
+        match conversation.who_answers(facts):
+            case "people":
+                return Commit()
+            case "nobody":
+                log.error("turn.given_up", turn=claim.turn_id, attempts=claim.attempts)
+                metrics.TURNS.labels("dead").inc()
+                return self._apology(claim, dead="attempts")
+            case "bot":
+                return await self._ask_bot(claim)
+
+    async def _ask_bot(self, claim: Claim) -> Commit:
+        question = await self._question(claim)
+        try:
+            async with self._at_work(claim):
+                answer = await self.bot.ask(question)
+            window = joined_window(claim.window, answer)
+        except BotFailure as failure:
+            log.warning("turn.failed", turn=claim.turn_id, kind=failure.kind, where=failure.where)
+            metrics.TURNS.labels("failed").inc()
+            return self._apology(claim, dead="")
+        metrics.TURNS.labels(answer.outcome).inc()
+        return self._answer(claim, answer, window)
+
+    async def _question(self, claim: Claim) -> Question:
+        contents = tuple(written.entry.content for written in claim.batch if written.entry.content is not None)
+        payload = None
+        if isinstance(last := contents[-1], Choice):
+            offered = await self.store.find_button(claim.customer, last.button)
+            payload = offered.payload if offered else None
+        asked = conversation.asked(contents, payload)
+        locale = claim.state.get("loc", "")
+        return Question(
+            turn_id=claim.turn_id,
+            text=asked.text,
+            payload=asked.payload,
+            metadata={"channel": claim.identity.channel, "locale": locale},
+            language=claim.state.get("lang", ""),
+            votes=int(claim.state.get("lv", 0)),
+            locale=speakable(locale),
+            new_session=claim.state.get("ns") == "1",
+            window=claim.window,
+        )
+
+    @contextlib.asynccontextmanager
+    async def _at_work(self, claim: Claim) -> AsyncIterator[None]:
+        """While the bot thinks: the customer sees it typing, and hears "um momento" when it takes long."""
+        thinking = asyncio.create_task(self._show_work(claim), name=f"thinking {claim.turn_id}")
+        try:
+            yield
+        finally:
+            thinking.cancel()
+            await asyncio.gather(thinking, return_exceptions=True)
+
+    async def _show_work(self, claim: Claim) -> None:
+        await asyncio.sleep(TYPING_AFTER)
+        try:
+            await self.store.hint_typing(claim.customer, on=True)
+            await asyncio.sleep(MOMENT_AFTER - TYPING_AFTER)
+            with contextlib.suppress(StoreUnavailable):
+                await self.store.interject(claim, self._entry(claim, Text(self._say("moment", claim)), kind="system"))
+            await asyncio.sleep(LONGEST_TURN)
+        finally:
+            await self.store.hint_typing(claim.customer, on=False)
+
+    # ── composing ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _answer(self, claim: Claim, answer: Answer, window: bytes) -> Commit:
+        entries = [new for response in answer.responses for new in self._composed(claim, response)]
+        state = {
+            "lang": answer.language.current or claim.state.get("lang", ""),
+            "lv": str(answer.language.votes),
+            "slots": bytes(answer.state.slots).decode(),
+            "form": answer.state.form or "",
+            "ask": "",
+            "tr_seq": str(claim.batch[-1].seq),
+            "ns": "",
+        }
+        if answer.state.requested_slot and entries and entries[-1].entry.content is not None:
+            state["ask"] = msgspec.json.encode(entries[-1].entry.content).decode()
+        events = ["turn.fallback"] if answer.fallback else []
+        return Commit(entries=entries, state=state, window=window, events=events)
+
+    def _composed(self, claim: Claim, response: Response) -> list[NewEntry]:
+        offered = tuple(
+            OfferedButton(secrets.token_urlsafe(12), str(button["title"]), str(button["payload"]))
+            for button in response.buttons
+            if button.get("title") and button.get("payload")
+        )
+        content: Content
+        if offered:
+            content = Buttons(response.text, tuple(Button(button.id, button.title) for button in offered))
+        elif response.image:
+            content = Image(url=response.image, text=response.text)
+        elif response.text:
+            content = Text(response.text)
+        else:
+            return []
+        return [NewEntry(self._entry(claim, content), buttons=offered)]
+
+    def _apology(self, claim: Claim, *, dead: str) -> Commit:
+        """The bot could not answer: say so, and offer a person. The dialogue stays as it was."""
+        person = OfferedButton(secrets.token_urlsafe(12), self._say("button_person", claim), "/human_request")
+        content = Buttons(self._say("apology", claim), (Button(person.id, person.title),))
+        entry = self._entry(claim, content, kind="system")
+        return Commit(entries=[NewEntry(entry, buttons=(person,))], events=["turn.failed"], dead=dead)
+
+    def _entry(self, claim: Claim, content: Content, kind: str = "bot") -> Entry:
+        author = Author("bot" if kind == "bot" else "system", self.assistant)
+        return Entry(
+            kind="message",
+            author=author,
+            id=str(uuid_utils.uuid7()),
+            identity=claim.batch[-1].entry.identity,
+            content=content,
+            turn=claim.turn,
+        )
+
+    def _say(self, key: str, claim: Claim) -> str:
+        return self.sentences.say(key, claim.state.get("lang") or claim.state.get("loc", ""))
