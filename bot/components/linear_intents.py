@@ -26,7 +26,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 _EMAIL = re.compile(r"\S+@\S+\.\S+")
 _LINK = re.compile(r"https?://\S+|www\.\S+")
 _NUMBER = re.compile(r"#?\d[\d.,/\-]*")
-_REPEATED = re.compile(r"([a-z])\1{2,}")
+_REPEATED = re.compile(r"([a-z])(?:\1{2,}|\1+(?![a-z]))")
 _WORD = re.compile(r"[a-z0-9$%]+")
 # What an identifier becomes: one word each, so that no example has to hold every order number there is.
 _STAND_INS = {"zemailz", "zlinkz", "znumberz", "zlongnumberz"}
