@@ -10,30 +10,31 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 
-from segue import embedded, model
-from segue.ask import ask_port, ask_socket
+from segue.ask import ask_port
 from segue.checks import check_disk, check_port
 from segue.options import Options
-from segue.places import ROOT, DataFolder, app_python, bot_python, make_socket_folder, process_identity
+from segue.parts import Parts
+from segue.places import DataFolder, make_socket_folder, process_identity
 from segue.refusal import Refusal
 from segue.supervise import Part, PartFailed, Running, keep_small
 
 # All of it is over within five seconds of Ctrl-C: the router may finish its turns, then the others go, Redis last.
-STOP_ORDER = (({"router"}, 3.8), ({"bot", "actions", "train"}, 0.4), ({"redis"}, 0.5))
+STOP_ORDER = (({"router"}, 3.6), ({"bot", "actions", "train"}, 0.5), ({"redis"}, 0.5))
+READY_WITHIN = 60.0
 
 
-def up(options: Options) -> int:
-    """Runs until it is told to stop; 0 after a wanted end, 1 after a part could not be kept alive."""
+def up(options: Options, make_parts: type[Parts] = Parts) -> int:
+    """Runs until it is told to stop; 0 after a wanted end. Refuses when something cannot be started or kept alive."""
     folder = DataFolder.open(options.data_dir)
     with folder.owned():
         end_orphans(folder)
         check_disk(folder.path)
         check_port(options.host, options.port)
-        return asyncio.run(Launcher(options, folder).run())
+        sockets = make_socket_folder()
+        return asyncio.run(Launcher(make_parts(options, folder, sockets), sockets).run())
 
 
 def say(line: str) -> None:
@@ -45,7 +46,7 @@ def say(line: str) -> None:
 def end_orphans(folder: DataFolder) -> None:
     """Ends what a killed launcher left behind. Only a process with the recorded number *and* start time is touched."""
     parts: dict[str, list[object]] = folder.record().get("parts", {})
-    orphans = {}
+    orphans: dict[int, object] = {}
     for name, (pid, identity) in parts.items():
         if isinstance(pid, int) and identity and process_identity(pid) == identity:
             say(f"Ending {name} (process {pid}), left behind by an earlier start.")
@@ -65,160 +66,90 @@ def end_orphans(folder: DataFolder) -> None:
 class Launcher:
     """One run of `segue up`."""
 
-    def __init__(self, options: Options, folder: DataFolder) -> None:
-        self.options = options
-        self.folder = folder
-        self.sockets = make_socket_folder()
-        self.redis_url = options.redis_url or f"unix://{self.sockets / 'redis.sock'}"
+    def __init__(self, parts: Parts, sockets: Path) -> None:
+        self.parts = parts
+        self.options = parts.options
+        self.folder = parts.folder
+        self._sockets = sockets
         self._running: list[Running] = []
         self._watchers: list[asyncio.Task[None]] = []
-        self._failed: asyncio.Queue[BaseException] = asyncio.Queue()
-        self._record: dict[str, object] = {
-            "launcher": os.getpid(),
-            "url": options.url,
-            "redis_url": self.redis_url,
-            "sockets": str(self.sockets),
-        }
+        self._failed: asyncio.Queue[PartFailed] = asyncio.Queue()
         self._pids: dict[str, tuple[int, str | None]] = {}
 
     # --- the story
 
     async def run(self) -> int:
+        """Starts everything, waits for a signal or a failure, and ends everything."""
         told = self._hear_signals()
         self._write_record()
         self._greet()
-        began = time.monotonic()
-        bring_up = asyncio.create_task(self._bring_up(began))
+        bring_up = asyncio.create_task(self._bring_up())
         failure = asyncio.create_task(self._failed.get())
-        others = [asyncio.create_task(told.wait()), asyncio.create_task(self._keep_logs_small())]
+        stop = asyncio.create_task(told.wait())
+        tasks = [bring_up, failure, stop, asyncio.create_task(self._keep_logs_small())]
         try:
-            await asyncio.wait([bring_up, failure, others[0]], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([bring_up, failure, stop], return_when=asyncio.FIRST_COMPLETED)
             if not told.is_set() and bring_up.done() and bring_up.exception() is None:
-                await asyncio.wait([failure, others[0]], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([failure, stop], return_when=asyncio.FIRST_COMPLETED)
             if told.is_set():
                 say("Stopping …")
                 return 0
-            return self._explain(failure.result() if failure.done() else bring_up.exception())
+            raise self._explained(failure.result() if failure.done() else bring_up.exception())
         finally:
-            for task in (tasks := [bring_up, failure, *others, *self._watchers]):
+            for task in (*tasks, *self._watchers):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, *self._watchers, return_exceptions=True)
             await self._stop()
             self.folder.forget_record()
 
-    async def _bring_up(self, began: float) -> None:
+    async def _bring_up(self) -> None:
+        began = time.monotonic()
         if self.options.redis_url is None:
-            await self._start(self._redis())
-        await asyncio.gather(self._start(self._router()), self._start(self._actions()), self._bring_up_bot())
+            await self._start(self.parts.redis())
+        await asyncio.gather(self._start(self.parts.router()), self._start(self.parts.actions()), self._bring_up_bot())
         await self._ready_to_answer()
         say(f"Ready in {time.monotonic() - began:.1f} s.")
 
     async def _bring_up_bot(self) -> None:
-        await self._start(self._bot(await self._model()))
+        await self._start(self.parts.bot(await self._model()))
 
     async def _model(self) -> Path:
-        models = self.folder.path / "models"
-        found = await model.find_model(models, self._new)
-        if found is not None:
-            return found
-        if not self.options.train:
-            newest = model.newest_model(models)
-            say(f"The training data have changed since {newest.name} was trained; it is used as it is (--no-train).")
-            return newest
-        say("Training the assistant (only when its data have changed) …")
-        return await model.train(models, self._new, show=lambda line: say(f"  {line}"))
+        found = await self._train(only_find=True)
+        if found is None and self.options.train:
+            say("Training the assistant (only when its data have changed) …")
+            found = await self._train(only_find=False)
+        if found is None:
+            kept = sorted(self.parts.models.glob("*.tar.gz"), key=lambda file: file.stat().st_mtime)
+            if not kept:
+                raise Refusal(f"There is no trained model in {self.parts.models}: leave --no-train out.")
+            found = kept[-1]
+            say(f"The training data have changed since {found.name} was trained; it is used as it is (--no-train).")
+        return found
+
+    async def _train(self, *, only_find: bool) -> Path | None:
+        trainer = self._new(self.parts.trainer(only_find=only_find))
+        code, words = await trainer.run_once(None if only_find else lambda line: say(f"  {line}"))
+        named = next((Path(line.strip()) for line in reversed(words) if line.strip()), None)
+        if code == 0 and named is not None and named.is_file():
+            return named
+        if only_find:
+            return None
+        what = f"ended with code {code}" if code else "named no model"
+        raise PartFailed("train", what, [*words[-3:], *trainer.tail()])
 
     async def _ready_to_answer(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + READY_WITHIN
         while True:
             status, answer = await ask_port(self.options.near_host, self.options.port, "/readyz")
             if status == 200:
                 return
             if time.monotonic() > deadline:
-                raise PartFailed(
-                    "router", f"does not become ready (/readyz answers {status or 'nothing'}: {answer})", []
-                )
+                raise PartFailed("router", f"does not become ready (/readyz: {status or 'no answer'}, {answer})", [])
             await asyncio.sleep(0.05)
 
     async def _stop(self) -> None:
         for names, within in STOP_ORDER:
             await asyncio.gather(*(running.stop(within) for running in self._running if running.part.name in names))
-
-    # --- the parts
-
-    def _environment(self) -> dict[str, str]:
-        return {
-            **self.options.environment(),
-            "SEGUE_REDIS__URL": self.redis_url,
-            "SEGUE_BOT__SOCKET": str(self.sockets / "bot.sock"),
-            "SEGUE_ACTIONS__SOCKET": str(self.sockets / "actions.sock"),
-            "PYTHONPATH": str(ROOT),
-            "PYTHONUNBUFFERED": "1",
-        }
-
-    def _redis(self) -> Part:
-        data, socket_file = self.folder.path / "redis", self.sockets / "redis.sock"
-        return Part(
-            name="redis",
-            argv=embedded.command(embedded.find_server(data), socket_file, data),
-            cwd=data,
-            ready=lambda: embedded.answers(socket_file),
-            ready_within=300,
-            when_orphaned=signal.SIGTERM,
-        )
-
-    def _router(self) -> Part:
-        return Part(
-            name="router",
-            argv=(app_python(), "-P", "-m", "segue", "serve", "--role", "all"),
-            cwd=ROOT,
-            env=self._environment(),
-            ready=self._answers_on_port("/healthz"),
-        )
-
-    def _actions(self) -> Part:
-        socket_file = self.sockets / "actions.sock"
-        return Part(
-            name="actions",
-            argv=(
-                app_python(),
-                "-P",
-                "-m",
-                "actions.serve",
-                "--socket",
-                str(socket_file),
-                "--data-dir",
-                str(self.folder.path),
-            ),
-            cwd=ROOT,
-            env=self._environment(),
-            ready=answers_on_socket(socket_file),
-        )
-
-    def _bot(self, trained: Path) -> Part:
-        socket_file, actions = self.sockets / "bot.sock", self.sockets / "actions.sock"
-        words = {
-            "--socket": socket_file,
-            "--model": trained,
-            "--actions-socket": actions,
-            "--brand": self.options.brand,
-        }
-        return Part(
-            name="bot",
-            argv=(bot_python(), "-m", "bot.serve", *(str(word) for pair in words.items() for word in pair)),
-            cwd=ROOT,
-            # Nothing is fetched at run time.
-            env={**self._environment(), "HF_HUB_OFFLINE": "1"},
-            ready=answers_on_socket(socket_file),
-            ready_within=120,
-        )
-
-    def _answers_on_port(self, path: str) -> Callable[[], Awaitable[bool]]:
-        async def asked() -> bool:
-            status, _ = await ask_port(self.options.near_host, self.options.port, path)
-            return status == 200
-
-        return asked
 
     # --- keeping them
 
@@ -230,12 +161,10 @@ class Launcher:
     async def _start(self, part: Part) -> None:
         running = self._new(part)
         await running.start()
-        self._watch(running.keep())
 
-    def _watch(self, keep: Coroutine[object, object, None]) -> None:
         async def watch() -> None:
             try:
-                await keep
+                await running.keep()
             except PartFailed as failure:
                 self._failed.put_nowait(failure)
 
@@ -262,30 +191,30 @@ class Launcher:
     def _greet(self) -> None:
         say(f"Shop         {self.options.url}")
         say(f"Data folder  {self.folder.path}")
-        say("To stop      Ctrl-C" if sys.stdin.isatty() else f"To stop      kill {os.getpid()}")
+        say(
+            "To stop      Ctrl-C"
+            if sys.stdin is not None and sys.stdin.isatty()
+            else f"To stop      kill {os.getpid()}"
+        )
 
-    def _explain(self, failure: BaseException | None) -> int:
-        if isinstance(failure, Refusal):
-            raise failure
+    def _explained(self, failure: BaseException | None) -> BaseException:
         if not isinstance(failure, PartFailed):
-            raise failure or RuntimeError("stopped without a reason")
+            return failure or RuntimeError("stopped without a reason")
         for line in failure.tail:
             say(f"    {line}")
-        raise Refusal(f"{failure}: everything was stopped; its log is in {self.folder.path / 'log'}.")
+        return Refusal(f"{failure}, so everything was stopped: look at the log in {self.folder.path / 'log'}.")
 
     def _note(self, name: str, pid: int) -> None:
         self._pids[name] = (pid, process_identity(pid))
         self._write_record()
 
     def _write_record(self) -> None:
-        self.folder.write_record({**self._record, "parts": self._pids})
-
-
-def answers_on_socket(socket_file: Path) -> Callable[[], Awaitable[bool]]:
-    """A question for `Part.ready`: does this part say that it is ready?"""
-
-    async def asked() -> bool:
-        status, answer = await ask_socket(socket_file, "/health")
-        return status == 200 and answer.get("ready") is True
-
-    return asked
+        self.folder.write_record(
+            {
+                "launcher": os.getpid(),
+                "url": self.options.url,
+                "redis_url": self.parts.redis_url,
+                "sockets": str(self._sockets),
+                "parts": self._pids,
+            }
+        )

@@ -85,6 +85,7 @@ class Running:
         self._process: asyncio.subprocess.Process | None = None
         self._log_start = 0
         self._ready_at = 0.0
+        self._group_ended = False
 
     @property
     def alive(self) -> bool:
@@ -108,6 +109,7 @@ class Running:
                 )
             except OSError as error:
                 raise PartFailed(self.part.name, f"could not be started ({error.strerror})", []) from error
+        self._group_ended = False
         self._started(self.part.name, self._process.pid)
         return self._process
 
@@ -172,10 +174,12 @@ class Running:
         self._end_group(process)
         await process.wait()
 
-    @staticmethod
-    def _end_group(process: asyncio.subprocess.Process) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+    def _end_group(self, process: asyncio.subprocess.Process) -> None:
+        """Ends what the part itself started; once only, because the number may be another process' later."""
+        if not self._group_ended:
+            self._group_ended = True
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def tail(self) -> list[str]:
         """The last lines this process wrote."""
