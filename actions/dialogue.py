@@ -26,9 +26,7 @@ class Dispatcher(Protocol):
     def utter_message(self, *, response: str, **facts: Any) -> None: ...
 
 
-Run: TypeAlias = Callable[
-    [Dispatcher, Tracker, Mapping[str, Any]], Awaitable[list[Event]]
-]
+Run: TypeAlias = Callable[[Dispatcher, Tracker, Mapping[str, Any]], Awaitable[list[Event]]]
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,9 @@ from actions.dialogue import Action, Dispatcher, Event, Tracker, set_slot
 COUNTER = "misses"
 
 
-async def count_miss(
-    dispatcher: Dispatcher, tracker: Tracker, domain: Mapping[str, Any]
-) -> list[Event]:
+async def count_miss(dispatcher: Dispatcher, tracker: Tracker, domain: Mapping[str, Any]) -> list[Event]:
     """never → once → twice. Any understood turn sets it back: a slot mapping in domain.yml does that."""
-    return [
-        set_slot(
-            COUNTER, "once" if tracker.slots.get(COUNTER) in (None, "never") else "twice"
-        )
-    ]
+    return [set_slot(COUNTER, "once" if tracker.slots.get(COUNTER) in (None, "never") else "twice")]
 
 
 COUNT_MISS = Action("action_count_miss", count_miss)

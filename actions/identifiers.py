@@ -14,18 +14,14 @@ _MARKED = re.compile(
 _BARE = re.compile(
     r"(?<![\d@.,/-])(?<!\$)(?<!\$ )(\d{4,10})(?![\d@]|[.,/-]\d|\s*(?:reais|real|dollars?|kg|g|km|m|%)\b)", re.IGNORECASE
 )
-_EMAIL = re.compile(
-    r"(?<![\w.+-])([\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[a-z]{2,24})(?![\w-])", re.IGNORECASE
-)
+_EMAIL = re.compile(r"(?<![\w.+-])([\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[a-z]{2,24})(?![\w-])", re.IGNORECASE)
 _CPF = re.compile(r"(?<!\d)(\d{3}[.\s]?\d{3}[.\s]?\d{3}[-.\s/]?\d{2})(?!\d)")
 
 
 def plain(text: str) -> str:
     """Fold look-alikes (full-width digits, zero-width characters) so that one pattern reads them all."""
     folded = unicodedata.normalize("NFKC", text)
-    return "".join(
-        character for character in folded if unicodedata.category(character) != "Cf"
-    )
+    return "".join(character for character in folded if unicodedata.category(character) != "Cf")
 
 
 def find_email(text: str) -> str | None:
@@ -54,25 +50,15 @@ def find_order_number(text: str, *, asked: bool) -> str | None:
 
 def is_cpf(digits: str) -> bool:
     """Modulo 11, twice. Eleven equal digits pass the sum and are refused, as the tax office does."""
-    if (
-        len(digits) != 11
-        or not digits.isascii()
-        or not digits.isdigit()
-        or len(set(digits)) == 1
-    ):
+    if len(digits) != 11 or not digits.isascii() or not digits.isdigit() or len(set(digits)) == 1:
         return False
     return all(int(digits[size]) == _check_digit(digits[:size]) for size in (9, 10))
 
 
 def _check_digit(digits: str) -> int:
-    total = sum(
-        int(digit) * weight
-        for digit, weight in zip(digits, range(len(digits) + 1, 1, -1), strict=True)
-    )
+    total = sum(int(digit) * weight for digit, weight in zip(digits, range(len(digits) + 1, 1, -1), strict=True))
     return total * 10 % 11 % 10
 
 
 def _cpf_candidates(text: str) -> list[str]:
-    return [
-        re.sub(r"\D", "", found) for found in _CPF.findall(_EMAIL.sub(" ", plain(text)))
-    ]
+    return [re.sub(r"\D", "", found) for found in _CPF.findall(_EMAIL.sub(" ", plain(text)))]

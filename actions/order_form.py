@@ -41,15 +41,11 @@ DIGRESSIONS = frozenset(
     }
 )
 # Intents that end or leave the form whatever else the message holds.
-LEAVING = frozenset(
-    {"cancel", "goodbye", "human_request", "speak_portuguese", "speak_english"}
-)
+LEAVING = frozenset({"cancel", "goodbye", "human_request", "speak_portuguese", "speak_english"})
 _SHORT_ANSWER_WORDS = 4
 
 
-async def validate(
-    dispatcher: Dispatcher, tracker: Tracker, domain: Mapping[str, Any]
-) -> list[Event]:
+async def validate(dispatcher: Dispatcher, tracker: Tracker, domain: Mapping[str, Any]) -> list[Event]:
     """Set what the message tells us; say what was wrong when it was meant as an answer and is none."""
     intent, text = intent_of(tracker), text_of(tracker)
     if intent in LEAVING:
@@ -67,17 +63,13 @@ async def validate(
         # "where is my order?" once more: no answer, and no mistake either. The form repeats its question.
         return [set_slot(asked, None)]
     misses = int(tracker.slots.get(MISSES) or 0) + 1
-    dispatcher.utter_message(
-        response=_what_was_wrong(asked, text, misses=misses, refused=intent == "deny")
-    )
+    dispatcher.utter_message(response=_what_was_wrong(asked, text, misses=misses, refused=intent == "deny"))
     return [set_slot(asked, None), set_slot(MISSES, misses)]
 
 
 def _read(text: str, *, intent: str, asked: str | None) -> dict[str, str]:
     found: dict[str, str] = {}
-    bare_counts = asked == NUMBER and (
-        intent not in DIGRESSIONS or len(text.split()) <= _SHORT_ANSWER_WORDS
-    )
+    bare_counts = asked == NUMBER and (intent not in DIGRESSIONS or len(text.split()) <= _SHORT_ANSWER_WORDS)
     # A bare number that opens the conversation ("1001 cadê") counts too: the intent has said what it is about.
     opening = asked is None and intent in {"order_status", "give_identifier"}
     if number := find_order_number(text, asked=bare_counts or opening):
@@ -95,9 +87,7 @@ def _what_was_wrong(asked: str, text: str, *, misses: int, refused: bool) -> str
     return "utter_cpf_wrong" if has_broken_cpf(text) else "utter_order_proof_unclear"
 
 
-async def forget(
-    dispatcher: Dispatcher, tracker: Tracker, domain: Mapping[str, Any]
-) -> list[Event]:
+async def forget(dispatcher: Dispatcher, tracker: Tracker, domain: Mapping[str, Any]) -> list[Event]:
     """Empty the form's slots: the next order starts with its own number and its own proof."""
     return forgotten()
 

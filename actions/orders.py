@@ -21,9 +21,7 @@ from actions.shop.port import (
 
 
 def order_status(shop: Shop) -> Action:
-    async def run(
-        dispatcher: Dispatcher, tracker: Tracker, domain: Mapping[str, Any]
-    ) -> list[Event]:
+    async def run(dispatcher: Dispatcher, tracker: Tracker, domain: Mapping[str, Any]) -> list[Event]:
         """Look the order up, answer, and forget what was given: a proof is good for one look."""
         number, proof = tracker.slots.get(NUMBER), tracker.slots.get(PROOF)
         if not number or not proof:
@@ -32,9 +30,7 @@ def order_status(shop: Shop) -> Action:
             return forgotten()
         kind = Email if "@" in proof else Cpf
         try:
-            answer = await shop.find_order(
-                OrderNumber(number), kind(proof), asker=Asker(tracker.sender_id)
-            )
+            answer = await shop.find_order(OrderNumber(number), kind(proof), asker=Asker(tracker.sender_id))
         except ShopUnavailable:
             dispatcher.utter_message(response="utter_shop_unavailable")
             return forgotten()
@@ -73,11 +69,7 @@ def _list(items: tuple[str, ...]) -> str:
 
 def _day(day: date, language: str) -> str:
     """25/11 in Brazil; "25 November" elsewhere, because 11/12 is two days."""
-    return (
-        f"{day.day} {_MONTHS[day.month - 1]}"
-        if language == "en"
-        else day.strftime("%d/%m")
-    )
+    return f"{day.day} {_MONTHS[day.month - 1]}" if language == "en" else day.strftime("%d/%m")
 
 
 _MONTHS = [

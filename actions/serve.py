@@ -30,7 +30,7 @@ from rasa_sdk.interfaces import (  # type: ignore[import-untyped]  # ships no ty
 from actions import effects, fallback, order_form, orders
 from actions.dialogue import Action
 from actions.shop.demo import DemoShop
-from actions.shop.port import Shop
+from actions.shop.port import Shop, ShopUnavailable
 
 log = logging.getLogger("segue.actions")
 
@@ -76,19 +76,13 @@ def make_app(shop: Shop, *, actions: Iterable[Action] | None = None) -> web.Appl
                 async with asyncio.timeout(_ACTION_SECONDS):
                     result = await executor.run(call)
         except ActionExecutionRejection:
-            return web.json_response(
-                {"error": "rejected", "action_name": name}, status=400
-            )
+            return web.json_response({"error": "rejected", "action_name": name}, status=400)
         except ActionNotFoundException:
             served.failures += 1
             log.error("unknown action %r, turn %s", name[:80], turn.id)
-            return web.json_response(
-                {"error": "unknown action", "action_name": name}, status=404
-            )
+            return web.json_response({"error": "unknown action", "action_name": name}, status=404)
         except ActionMissingDomainException:
-            return web.json_response(
-                {"error": "send the domain", "action_name": name}, status=449
-            )
+            return web.json_response({"error": "send the domain", "action_name": name}, status=449)
         except Exception as problem:  # noqa: BLE001 - the door: a fault becomes a status, and the turn a failure
             served.failures += 1
             log.error(
@@ -98,15 +92,11 @@ def make_app(shop: Shop, *, actions: Iterable[Action] | None = None) -> web.Appl
                 type(problem).__name__,
                 _place_of(problem),
             )
-            return web.json_response(
-                {"error": "the action failed", "action_name": name}, status=500
-            )
+            return web.json_response({"error": "the action failed", "action_name": name}, status=500)
         return web.json_response(result.model_dump() if result else None)
 
     async def health(request: web.Request) -> web.Response:
-        return web.json_response(
-            {"ready": True, "calls": served.calls, "failures": served.failures}
-        )
+        return web.json_response({"ready": True, "calls": served.calls, "failures": served.failures})
 
     async def own_shop(app: web.Application) -> AsyncIterator[None]:
         yield
@@ -125,9 +115,7 @@ def _turn_of(request: web.Request, call: dict[str, Any]) -> effects.Turn:
     turn_id = request.headers.get("X-Segue-Turn") or message.get("message_id") or ""
     if not turn_id:
         raise KeyError("turn id")
-    return effects.Turn(
-        id=str(turn_id), dry_run=request.headers.get("X-Segue-Dry-Run") == "1"
-    )
+    return effects.Turn(id=str(turn_id), dry_run=request.headers.get("X-Segue-Dry-Run") == "1")
 
 
 def _place_of(problem: BaseException) -> str:
@@ -139,9 +127,7 @@ def _place_of(problem: BaseException) -> str:
 def listen_on(path: Path) -> socket.socket:
     """A listening unix socket that only this account may open. Raises OSError with a sentence for the operator."""
     if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
-        raise OSError(
-            f"the socket's path has over {_LONGEST_SOCKET_PATH} bytes; choose a shorter folder: {path}"
-        )
+        raise OSError(f"the socket's path has over {_LONGEST_SOCKET_PATH} bytes; choose a shorter folder: {path}")
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -172,9 +158,7 @@ async def serve(socket_path: Path, data_dir: Path) -> None:
     stop = asyncio.Event()
     for end in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(end, stop.set)
-    runner = web.AppRunner(
-        make_app(DemoShop(data_dir)), access_log=None, shutdown_timeout=_ACTION_SECONDS
-    )
+    runner = web.AppRunner(make_app(DemoShop(data_dir)), access_log=None, shutdown_timeout=_ACTION_SECONDS)
     await runner.setup()
     try:
         listener = listen_on(socket_path)
@@ -183,17 +167,11 @@ async def serve(socket_path: Path, data_dir: Path) -> None:
         await stop.wait()
     finally:
         await runner.cleanup()
-        with contextlib.suppress(FileNotFoundError):
-            socket_path.unlink()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="actions.serve", description="Run the assistant's actions."
-    )
-    parser.add_argument(
-        "--socket", type=Path, required=True, help="unix socket to listen on"
-    )
+    parser = argparse.ArgumentParser(prog="actions.serve", description="Run the assistant's actions.")
+    parser.add_argument("--socket", type=Path, required=True, help="unix socket to listen on")
     parser.add_argument(
         "--data-dir",
         type=Path,
@@ -202,16 +180,14 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     die_with_parent()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    logging.getLogger("rasa_sdk").setLevel(
-        logging.WARNING
-    )  # at debug it prints what actions return
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("rasa_sdk").setLevel(logging.WARNING)  # at debug it prints what actions return
     try:
         asyncio.run(serve(arguments.socket, arguments.data_dir))
-    except OSError as problem:
+    except (OSError, ShopUnavailable) as problem:
         sys.exit(f"actions: {problem}")
+    finally:
+        arguments.socket.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from actions import effects
@@ -43,6 +45,8 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WIT
 _BUSY_SECONDS = 2.0
 _ITEM_BREAK = "\n"
 
+T = TypeVar("T")
+
 
 class DemoShop:
     """All database work happens on one thread of its own, never on the event loop."""
@@ -60,64 +64,65 @@ class DemoShop:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shop")
         self._database: sqlite3.Connection | None = None
 
-    async def find_order(
-        self, number: OrderNumber, proof: Proof, *, asker: Asker
-    ) -> Found | NotFound | Wait:
+    async def open(self) -> None:
+        """Create and seed the database if needed. Raises ShopUnavailable; the first question would do it otherwise."""
+        await self._on_thread(self._opened)
+
+    async def find_order(self, number: OrderNumber, proof: Proof, *, asker: Asker) -> Found | NotFound | Wait:
         turn = effects.current_turn()
         try:
             key: str | None = effects.permit("count a wrong guess")
         except effects.EffectRefused:
             key = None
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._thread, self._find, number, proof, asker, turn.id, key
-        )
+        return await self._on_thread(partial(self._find, number, proof, asker, turn=turn.id, count_as=key))
 
     async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown(wait=False)
+        """Close the database; a later question opens it again. The thread ends with this object."""
+        await self._on_thread(self._close)
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except (sqlite3.Error, OSError) as problem:
+            # The kind only: a database may quote values in the text of its errors.
+            raise ShopUnavailable(f"{self._path}: {type(problem).__name__}") from None
 
     def _find(
-        self,
-        number: OrderNumber,
-        proof: Proof,
-        asker: Asker,
-        turn: str,
-        count_as: str | None,
+        self, number: OrderNumber, proof: Proof, asker: Asker, *, turn: str, count_as: str | None
     ) -> Found | NotFound | Wait:
-        try:
-            with self._transaction() as database:
-                guesses = Guesses(database, self._limits)
-                keys, now = keys_of(number, proof, asker), self._clock()
-                if guesses.is_too_many(keys, turn=turn, now=now):
-                    return Wait()
-                row = database.execute(
-                    "SELECT o.number, stage, items, pending, day, carrier FROM locks JOIN orders o USING (number)"
-                    " WHERE key = ?",
-                    (_lock(number, proof),),
-                ).fetchone()
-                if row is not None:
-                    return Found(_order(row))
-                if count_as is not None:
-                    guesses.count(keys, turn=count_as, now=now)
-                return NotFound()
-        except (sqlite3.Error, OSError) as problem:
-            # Without the cause's text: SQLite quotes values in some of its messages.
-            raise ShopUnavailable(type(problem).__name__) from None
+        with self._transaction() as database:
+            guesses = Guesses(database, self._limits)
+            keys, now = keys_of(number, proof, asker), self._clock()
+            if guesses.is_too_many(keys, turn=turn, now=now):
+                return Wait()
+            row = database.execute(
+                "SELECT o.number, stage, items, pending, day, carrier FROM locks JOIN orders o USING (number)"
+                " WHERE key = ?",
+                (_lock(number, proof),),
+            ).fetchone()
+            if row is not None:
+                return Found(_order(row))
+            if count_as is not None:
+                guesses.count(keys, turn=count_as, now=now)
+            return NotFound()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        if self._database is None:
-            self._database = self._open()
-        self._database.execute("BEGIN IMMEDIATE")
+        database = self._opened()
+        database.execute("BEGIN IMMEDIATE")
         try:
-            yield self._database
+            yield database
         except BaseException:
-            self._database.execute("ROLLBACK")
+            database.execute("ROLLBACK")
             raise
-        self._database.execute("COMMIT")
+        database.execute("COMMIT")
 
-    def _open(self) -> sqlite3.Connection:
+    def _opened(self) -> sqlite3.Connection:
+        if self._database is None:
+            self._database = self._connect()
+        return self._database
+
+    def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         # Made before SQLite does, so that it never was readable by others; WAL files take over these rights.
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -134,9 +139,7 @@ class DemoShop:
             database.executescript(_SCHEMA + GUESSES_SCHEMA)
             _seed(
                 database,
-                datetime.fromtimestamp(
-                    self._clock(), ZoneInfo("America/Sao_Paulo")
-                ).date(),
+                datetime.fromtimestamp(self._clock(), ZoneInfo("America/Sao_Paulo")).date(),
             )
         except BaseException:
             database.close()
@@ -152,15 +155,11 @@ class DemoShop:
 def _seed(database: sqlite3.Connection, today: date) -> None:
     """Write the demo orders; on a later day again, so that nothing in the demo is for ever due last month."""
     database.execute("BEGIN IMMEDIATE")
-    seeded = database.execute(
-        "SELECT value FROM meta WHERE name = 'seeded_on'"
-    ).fetchone()
+    seeded = database.execute("SELECT value FROM meta WHERE name = 'seeded_on'").fetchone()
     if seeded is None or seeded[0] != today.isoformat():
         for order in DEMO_ORDERS:
             _write(database, order, today)
-        database.execute(
-            "INSERT OR REPLACE INTO meta VALUES ('seeded_on', ?)", (today.isoformat(),)
-        )
+        database.execute("INSERT OR REPLACE INTO meta VALUES ('seeded_on', ?)", (today.isoformat(),))
     database.execute("COMMIT")
 
 

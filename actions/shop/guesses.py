@@ -48,20 +48,12 @@ class Guesses:
 
     def count(self, keys: "Keys", *, turn: str, now: float) -> None:
         rows = [(turn, key, now) for key in (keys.asker, keys.number, keys.proof)]
-        self._database.executemany(
-            "INSERT OR IGNORE INTO guesses (turn, key, at) VALUES (?, ?, ?)", rows
-        )
-        self._database.execute(
-            "DELETE FROM guesses WHERE at < ?", (now - self._limits.window,)
-        )
+        self._database.executemany("INSERT OR IGNORE INTO guesses (turn, key, at) VALUES (?, ?, ?)", rows)
+        self._database.execute("DELETE FROM guesses WHERE at < ?", (now - self._limits.window,))
 
     def _recent(self, key: bytes, *, turn: str, now: float) -> int:
         query = "SELECT count(*) FROM guesses WHERE key = ? AND at > ? AND turn <> ?"
-        return int(
-            self._database.execute(
-                query, (key, now - self._limits.window, turn)
-            ).fetchone()[0]
-        )
+        return int(self._database.execute(query, (key, now - self._limits.window, turn)).fetchone()[0])
 
 
 @dataclass(frozen=True)

@@ -79,9 +79,7 @@ class ShopUnavailable(Exception):
 class Shop(Protocol):
     """A shop. Raises ShopUnavailable when it cannot tell; never invents an answer."""
 
-    async def find_order(
-        self, number: OrderNumber, proof: Proof, *, asker: Asker
-    ) -> Found | NotFound | Wait:
+    async def find_order(self, number: OrderNumber, proof: Proof, *, asker: Asker) -> Found | NotFound | Wait:
         """Look up an order for somebody who says it is theirs.
 
         Runs inside a turn (`effects.during`): a wrong guess is counted once per turn id, and not at all in a dry run.
