@@ -75,7 +75,7 @@ def all_stages() -> list[Stage]:
             budget=20,
             check=command(python, "-P", "-c", "from importlinter.cli import lint_imports_command as c; c()"),
         ),
-        Stage(name="javascript", budget=60, check=if_there("tools/check_js.py", python, "tools/check_js.py")),
+        Stage(name="javascript", budget=60, check=if_there("tools/check_js.py", python, "-P", "-m", "tools.check_js")),
         Stage(name="locks", budget=5, check=check_locks),
         Stage(name="tests", budget=240, check=app_tests([*tests, *others])),
         Stage(name="bot tests", budget=180, check=bot_tests(["tests/bot"]), fast=False),
