@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import itertools
 import logging
 import time
 from collections import Counter
@@ -179,7 +180,7 @@ class Turns(MessageProcessor):
             await self._handle_message_with_tracker(message, tracker)
             await self.run_action_extract_slots(output, tracker)
             await self._run_prediction_loop(output, tracker)
-            self._check_end(tracker)
+            self._check_end(tracker, given)
         return self._answer(request, tracker, given, output, language)
 
     def _seed(self, request: TurnRequest, events: list[dict[str, Any]]) -> DialogueStateTracker:
@@ -210,9 +211,16 @@ class Turns(MessageProcessor):
             tracker.update(SlotSet(LANGUAGE_SLOT, language.current), self.domain)
         return language
 
-    def _check_end(self, tracker: DialogueStateTracker) -> None:
-        if tracker.latest_action_name != ACTION_LISTEN_NAME and not tracker.is_paused():
-            raise TurnFailure("no_listen", tracker.latest_action_name or "", "The turn ended without listening.")
+    def _check_end(self, tracker: DialogueStateTracker, given: int) -> None:
+        if tracker.is_paused():
+            return
+        # The listen of a session start or of the turn before does not count: only what came after the message.
+        for event in itertools.islice(reversed(tracker.events), len(tracker.events) - given):
+            if isinstance(event, ActionExecuted) and event.action_name == ACTION_LISTEN_NAME:
+                return
+            if isinstance(event, (ActionExecuted, UserUttered)):
+                break
+        raise TurnFailure("no_listen", tracker.latest_action_name or "", "The turn ended without listening.")
 
     async def _run_action(
         self,
