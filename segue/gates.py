@@ -7,10 +7,12 @@ may be left out quietly.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,11 @@ from segue.places import ROOT, bot_python
 
 OURS = ("segue", "router", "connectors", "actions", "records", "desk", "studio", "insights", "integrations", "tools")
 FAST_TESTS = ("tests/unit", "tests/contract", "tests/scenario", "tests/bootstrap")
+PROJECTS = (
+    ("pyproject.toml", None, "locks/app.txt"),
+    ("pyproject.toml", "dev", "locks/dev.txt"),
+    ("bot/pyproject.toml", "dev", "locks/bot.txt"),
+)
 # Pytest's own word for "nothing was collected".
 NO_TESTS = 5
 
@@ -173,18 +180,30 @@ def needed_but_skipped(report: Path, needed: tuple[str, ...]) -> list[str]:
 
 
 def check_locks() -> tuple[int, str]:
-    """No lock names an address, so that every operator's mirror is respected."""
-    guilty = [lock.name for lock in sorted((ROOT / "locks").glob("*.txt")) if "://" in lock.read_text()]
-    unhashed = [
-        lock.name
-        for lock in sorted((ROOT / "locks").glob("*.txt"))
-        if lock.read_text().count("==") > lock.read_text().count(" \\\n    --hash=sha256:")
-    ]
-    for name in guilty:
-        say(f"   locks/{name} names an address: compile it with --no-header --no-annotate and no index option in it")
-    for name in unhashed:
-        say(f"   locks/{name} has a requirement without a hash: compile it with --generate-hashes")
-    return int(bool(guilty or unhashed)), ""
+    """No lock names an address, so that a mirror is respected; all is hashed; nothing named is missing."""
+    wrong = [problem for lock in sorted((ROOT / "locks").glob("*.txt")) for problem in lock_problems(lock.read_text())]
+    for project, group, lock in PROJECTS:
+        wrong += [f"{name}, which {project} names, is not in it" for name in missing_from_lock(project, group, lock)]
+    for problem in wrong:
+        say(f"   {problem}: compile it again as CONTRIBUTING.md says")
+    return int(bool(wrong)), ""
+
+
+def lock_problems(lock: str) -> list[str]:
+    """What is wrong with the text of one lock."""
+    wrong = ["a lock names an address"] if "://" in lock else []
+    requirements = re.split(r"(?m)^(?=[a-zA-Z0-9])", f"\n{lock}")[1:]
+    wrong += [f"{one.split('==')[0]} has no hash" for one in requirements if "--hash=sha256:" not in one]
+    return wrong
+
+
+def missing_from_lock(project: str, group: str | None, lock: str) -> list[str]:
+    """Dependencies that were named after the lock was compiled."""
+    written = tomllib.loads((ROOT / project).read_text("utf-8"))
+    named = [*written["project"]["dependencies"], *(written["dependency-groups"][group] if group else ())]
+    locked = {name.lower() for name in re.findall(r"(?m)^([A-Za-z0-9._-]+)==", (ROOT / lock).read_text())}
+    names = (re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower() for requirement in named)
+    return [name for name in names if name not in locked]
 
 
 def run(argv: Sequence[str]) -> int:
