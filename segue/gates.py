@@ -74,8 +74,12 @@ def all_stages() -> list[Stage]:
         and str(path.relative_to(ROOT)) not in (*FAST_TESTS, "tests/bot", "tests/e2e")
     )
     return [
-        Stage(name="format", budget=10, check=command(python, "-m", "ruff", "format", "--check", ".")),
-        Stage(name="lint", budget=10, check=command(python, "-m", "ruff", "check", ".")),
+        Stage(
+            name="format",
+            budget=10,
+            check=command(python, "-m", "ruff", "format", "--check", "--output-format", "concise", "."),
+        ),
+        Stage(name="lint", budget=10, check=command(python, "-m", "ruff", "check", "--output-format", "concise", ".")),
         Stage(name="types", budget=120, check=command(python, "-m", "mypy", *ours)),
         Stage(
             name="imports",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -23,7 +24,8 @@ class Parts:
         self.actions_socket = sockets / "actions.sock"
         self.bot_socket = sockets / "bot.sock"
         self.redis_url = options.redis_url or f"unix://{self.redis_socket}"
-        self.models = folder.path / "models"
+        # Rasa's own folder, so that `train`, `rasa shell` and every data folder share one training.
+        self.models = ROOT / "models" if os.access(ROOT, os.W_OK) else folder.path / "models"
 
     def redis(self) -> Part:
         """Our own Redis. A long append-only file takes its time to load."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from segue.launcher import up
 from segue.options import Options
 from segue.parts import Parts
+from segue.places import DataFolder
 from segue.refusal import Refusal
 from segue.supervise import Part
 
@@ -20,7 +21,11 @@ HOW = dict(word.split("=", 1) for word in sys.argv[3:] if "=" in word)
 
 
 class FakeParts(Parts):
-    """Same sockets, same questions, other programs."""
+    """Same sockets, same questions, other programs; models of its own."""
+
+    def __init__(self, options: Options, folder: DataFolder, sockets: Path) -> None:
+        super().__init__(options, folder, sockets)
+        self.models = folder.path / "models"
 
     def router(self) -> Part:
         return self._fake(super().router(), str(self.options.port))
