@@ -14,6 +14,8 @@ _MARKED = re.compile(
 _BARE = re.compile(
     r"(?<![\d@.,/-])(?<!\$)(?<!\$ )(\d{4,10})(?![\d@]|[.,/-]\d|\s*(?:reais|real|dollars?|kg|g|km|m|%)\b)", re.IGNORECASE
 )
+# "1.001" is how many Brazilians write a thousand and one.
+_THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})\.(\d{3})(?!\d|[.,/-]\d)")
 _EMAIL = re.compile(r"(?<![\w.+-])([\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[a-z]{2,24})(?![\w-])", re.IGNORECASE)
 _CPF = re.compile(r"(?<!\d)(\d{3}[.\s]?\d{3}[.\s]?\d{3}[-.\s/]?\d{2})(?!\d)")
 
@@ -43,7 +45,7 @@ def has_broken_cpf(text: str) -> bool:
 
 def find_order_number(text: str, *, asked: bool) -> str | None:
     """The order number; a bare number counts only when we had asked for one."""
-    rest = _CPF.sub(" ", _EMAIL.sub(" ", plain(text)))
+    rest = _THOUSANDS.sub(r"\1\2", _CPF.sub(" ", _EMAIL.sub(" ", plain(text))))
     match = _MARKED.search(rest) or (_BARE.search(rest) if asked else None)
     return match.group(1).lstrip("0") or "0" if match else None
 

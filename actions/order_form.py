@@ -57,7 +57,7 @@ async def validate(dispatcher: Dispatcher, tracker: Tracker, domain: Mapping[str
             *(set_slot(name, value) for name, value in found.items()),
             set_slot(MISSES, 0),
         ]
-    if asked is None or intent in DIGRESSIONS:
+    if asked is None or (intent in DIGRESSIONS and not _tried_to_answer(intent, text)):
         return []
     if intent == "order_status":
         # "where is my order?" once more: no answer, and no mistake either. The form repeats its question.
@@ -77,6 +77,12 @@ def _read(text: str, *, intent: str, asked: str | None) -> dict[str, str]:
     if proof := find_email(text) or find_cpf(text):
         found[PROOF] = proof
     return found
+
+
+def _tried_to_answer(intent: str, text: str) -> bool:
+    """ "12" or "ana@" are nobody's small talk, even if the classifier has no better name for them."""
+    short = len(text.split()) <= _SHORT_ANSWER_WORDS
+    return intent == "out_of_scope" and short and any(character.isdigit() or character == "@" for character in text)
 
 
 def _what_was_wrong(asked: str, text: str, *, misses: int, refused: bool) -> str:

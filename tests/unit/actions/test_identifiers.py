@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from actions.identifiers import find_cpf, find_email, find_order_number, has_broken_cpf, is_cpf
@@ -21,6 +23,8 @@ from actions.identifiers import find_cpf, find_email, find_order_number, has_bro
         "10\u200b01",
         "acho que 1001 mas não tenho certeza",
         "01001",
+        "nº: 1.001",
+        "1.001.",
     ],
 )
 def test_an_order_number_is_read_in_many_spellings_when_it_was_asked_for(text: str) -> None:
@@ -60,6 +64,8 @@ def test_a_bare_number_is_not_an_order_number_unasked(text: str) -> None:
         "50030-230",
         "12/11/2026",
         "R$ 1500",
+        "R$ 1.500",
+        "R$ 1.500,00",
         "paguei 1500 reais",
         "12345678901234",
     ],
@@ -71,6 +77,15 @@ def test_what_is_no_order_number_is_not_taken_for_one_even_when_asked(text: str)
 def test_the_order_number_is_read_beside_a_proof() -> None:
     assert find_order_number("1002 bruno@exemplo.com.br", asked=True) == "1002"
     assert find_order_number("pedido 1002, cpf 111.444.777-35", asked=True) == "1002"
+
+
+def test_a_long_message_costs_no_more_than_its_length() -> None:
+    for piece in ("pedido ", "nº º n o ", "1.001.", "a@b", "529.982."):
+        began = time.process_time()
+        find_order_number(piece * 1000, asked=True)
+        find_email(piece * 1000)
+        has_broken_cpf(piece * 1000)
+        assert time.process_time() - began < 1.0
 
 
 @pytest.mark.parametrize(
