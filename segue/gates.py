@@ -6,6 +6,7 @@ may be left out quietly.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from segue.places import ROOT, bot_python
 
@@ -27,6 +29,8 @@ PROJECTS = (
     ("pyproject.toml", "dev", "locks/dev.txt"),
     ("bot/pyproject.toml", "dev", "locks/bot.txt"),
 )
+# The share of held-out sentences that must be understood.
+UNDERSTOOD = 0.9
 # Pytest's own word for "nothing was collected".
 NO_TESTS = 5
 
@@ -90,19 +94,9 @@ def all_stages() -> list[Stage]:
         Stage(name="locks", budget=5, check=check_locks),
         Stage(name="tests", budget=240, check=app_tests([*tests, *others])),
         Stage(name="bot tests", budget=180, check=bot_tests(["tests/bot"]), fast=False),
-        Stage(name="bot data", budget=60, check=bot_command("domain.yml", "data", "validate"), fast=False),
-        Stage(
-            name="bot stories",
-            budget=120,
-            check=bot_command("tests/stories", "test", "core", "--stories", "tests/stories"),
-            fast=False,
-        ),
-        Stage(
-            name="bot language",
-            budget=120,
-            check=bot_command("tests/nlu", "test", "nlu", "--nlu", "tests/nlu"),
-            fast=False,
-        ),
+        Stage(name="bot data", budget=60, check=bot_data, fast=False),
+        Stage(name="bot stories", budget=120, check=bot_stories, fast=False),
+        Stage(name="bot language", budget=120, check=bot_language, fast=False),
         Stage(name="browser tests", budget=480, check=app_tests(["tests/e2e"]), fast=False),
     ]
 
@@ -135,15 +129,54 @@ def if_there(needed: str, *argv: str) -> Callable[[], tuple[int, str]]:
     return lambda: (run(argv), "") if (ROOT / needed).exists() else (0, f"there is no {needed}")
 
 
-def bot_command(needed: str, *words: str) -> Callable[[], tuple[int, str]]:
-    """One of Rasa's own commands, in the assistant's environment."""
+def bot_data() -> tuple[int, str]:
+    """`rasa data validate`: intents, responses and rules fit together."""
+    if not (ROOT / "domain.yml").exists():
+        return 0, "there is no domain.yml"
+    return rasa("data", "validate"), ""
 
-    def check() -> tuple[int, str]:
-        if not (ROOT / needed).exists():
-            return 0, f"there is no {needed}"
-        return run([bot_python(), "-m", "bot.command", *words]), ""
 
-    return check
+def bot_stories() -> tuple[int, str]:
+    """`rasa test core`: every test story goes as written."""
+    if not (ROOT / "tests/stories").is_dir():
+        return 0, "there are no stories"
+    with tempfile.TemporaryDirectory() as out:
+        return rasa("test", "core", "--stories", "tests/stories", "--fail-on-prediction-errors", "--out", out), ""
+
+
+def bot_language() -> tuple[int, str]:
+    """`rasa test nlu` on sentences that the model has never seen."""
+    if not (ROOT / "tests/nlu").is_dir():
+        return 0, "there are no held-out sentences"
+    with tempfile.TemporaryDirectory() as out:
+        if code := rasa("test", "nlu", "--nlu", "tests/nlu", "--out", out):
+            return code, ""
+        return understood(json.loads((Path(out) / "intent_report.json").read_text())), ""
+
+
+def understood(report: dict[str, Any]) -> int:
+    """1 when too few of the held-out sentences were understood; either way the share is shown."""
+    share = float(report["accuracy"])
+    say(f"   {share:.1%} of the held-out sentences are understood; at least {UNDERSTOOD:.0%} must be")
+    return int(share < UNDERSTOOD)
+
+
+def rasa(*words: str) -> int:
+    """One of Rasa's own commands in its environment. It says much: its last lines are shown when it fails."""
+    done = subprocess.run(
+        [bot_python(), "-m", "bot.command", *words],
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        say("\n".join(done.stdout.splitlines()[-40:]))
+    return done.returncode
 
 
 def app_tests(paths: Sequence[str]) -> Callable[[], tuple[int, str]]:
@@ -213,8 +246,12 @@ def missing_from_lock(project: str, group: str | None, lock: str) -> list[str]:
 def run(argv: Sequence[str]) -> int:
     """One program in the root of the checkout, its words shown as they come."""
     sys.stdout.flush()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+    return subprocess.run(argv, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=False).returncode
+
+
+def environment() -> dict[str, str]:
+    """Nothing is fetched while testing."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
 
 
 def say(line: str) -> None:

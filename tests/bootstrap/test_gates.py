@@ -101,3 +101,8 @@ def test_a_dependency_that_no_lock_holds_is_noticed(root: Path) -> None:
 
 def test_our_own_locks_pass() -> None:
     assert gates.check_locks() == (0, "")
+
+
+@pytest.mark.parametrize(("share", "code"), [(0.95, 0), (0.89, 1)])
+def test_a_model_that_understands_too_little_fails(share: float, code: int) -> None:
+    assert gates.understood({"accuracy": share}) == code
