@@ -42,6 +42,11 @@ class Identity:
         return cls(account, unquote(person))
 
 
+class Author(msgspec.Struct, frozen=True):
+    kind: AuthorKind
+    name: str = ""
+
+
 # ── Content: one model for every channel ────────────────────────────────────────────────────────────────────────────
 
 
@@ -50,6 +55,22 @@ class Button(msgspec.Struct, frozen=True):
 
     id: str
     title: str
+
+
+class Row(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a list to choose from."""
+
+    id: str
+    title: str
+    description: str = ""
+
+
+class Card(msgspec.Struct, frozen=True, omit_defaults=True):
+    title: str
+    text: str = ""
+    image: str = ""
+    url: str = ""
+    buttons: tuple[Button, ...] = ()
 
 
 class Text(msgspec.Struct, frozen=True, tag="text"):
@@ -76,7 +97,79 @@ class Image(msgspec.Struct, frozen=True, tag="image", omit_defaults=True):
     text: str = ""
 
 
-Content = Text | Buttons | Choice | Image
+class File(msgspec.Struct, frozen=True, tag="file", omit_defaults=True):
+    url: str
+    name: str = ""
+    text: str = ""
+
+
+class Audio(msgspec.Struct, frozen=True, tag="audio", omit_defaults=True):
+    url: str
+    text: str = ""
+
+
+class Video(msgspec.Struct, frozen=True, tag="video", omit_defaults=True):
+    url: str
+    text: str = ""
+
+
+class Location(msgspec.Struct, frozen=True, tag="location", omit_defaults=True):
+    """Degrees, WGS 84."""
+
+    latitude: float
+    longitude: float
+    name: str = ""
+    text: str = ""
+
+
+class List(msgspec.Struct, frozen=True, tag="list", omit_defaults=True):
+    """A longer choice than buttons; `action` opens it where the platform hides the rows."""
+
+    text: str
+    rows: tuple[Row, ...]
+    action: str = ""
+
+
+class Carousel(msgspec.Struct, frozen=True, tag="carousel", omit_defaults=True):
+    cards: tuple[Card, ...]
+    text: str = ""
+
+
+class Template(msgspec.Struct, frozen=True, tag="template", omit_defaults=True):
+    """A text that the platform has approved; `text` is how it reads when filled in."""
+
+    name: str
+    language: str
+    values: tuple[str, ...] = ()
+    text: str = ""
+
+
+class Survey(msgspec.Struct, frozen=True, tag="survey"):
+    """One question with a scale; each button is a grade."""
+
+    text: str
+    buttons: tuple[Button, ...]
+
+
+Content = Text | Buttons | Choice | Image | File | Audio | Video | Location | List | Carousel | Template | Survey
+
+ContentKind = Literal[
+    "text", "buttons", "image", "file", "audio", "video", "location", "list", "carousel", "template", "survey"
+]
+"""What we may want to show; `choice` only ever comes in."""
+
+
+def choices(content: Content) -> tuple[Button, ...]:
+    """Everything in it that can be tapped, in the order in which it is shown."""
+    match content:
+        case Buttons() | Survey():
+            return content.buttons
+        case List():
+            return tuple(Button(row.id, row.title) for row in content.rows)
+        case Carousel():
+            return tuple(button for card in content.cards for button in card.buttons)
+        case _:
+            return ()
 
 
 # ── Inbound: what a connector hands in ──────────────────────────────────────────────────────────────────────────────
@@ -109,22 +202,95 @@ class Accepted:
     repeated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """What a platform says of a message of ours: `vendor_id` as our Receipt had it, to the person `identity`."""
+
+    identity: Identity
+    vendor_id: str
+    status: DeliveryState
+    reason: str = ""
+
+
 class Door(Protocol):
     """Where a message enters."""
 
     async def accept(self, inbound: Inbound) -> Accepted:
         """Write the message down for good, or raise: `NotUnderstood`, `TryAgain`."""
 
+    async def report(self, report: StatusReport) -> None:
+        """Keep what a platform says of our message. One that comes too early waits; a status never goes backwards."""
+
     async def ready(self) -> bool:
         """Whether a message written now would be answered now."""
 
 
+# ── Outbound: what a connector sends ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a channel can show and allow. Declared, not found out by failing; `connectors/fallback.py` does the rest."""
+
+    shows: frozenset[ContentKind] = frozenset({"text"})
+    longest_text: int = 4000
+    """Characters of one message; longer texts are split."""
+    most_buttons: int = 0
+    longest_button: int = 20
+    most_rows: int = 0
+    most_cards: int = 0
+    markdown: bool = False
+    """Whether the safe Markdown subset is rendered; else it is taken off."""
+    idempotent: bool = False
+    """The platform drops a repeat of our message id, so that a send whose answer was lost may be repeated."""
+    receipts: frozenset[DeliveryState] = frozenset()
+    """What the platform tells us behind *sent*."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One message to one person, already cut to what the channel can show (`parts`, sent in order as one message).
+
+    `id` is our message id: the platform's idempotency key where it has one. `tries` counts from 1.
+    """
+
+    id: str
+    to: Identity
+    parts: tuple[Content, ...]
+    author: Author
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The platform took it. `vendor_id` names the message in its later reports; empty when it has none."""
+
+    vendor_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `burst` at once, then `per_second`; 0 is no limit."""
+
+    per_second: float = 0
+    burst: int = 1
+
+
+class Sender(Protocol):
+    """A channel account that delivers: the outbox calls `send`, in order for one person, never twice at once."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+    @property
+    def account_limit(self) -> Limit: ...
+    @property
+    def person_limit(self) -> Limit: ...
+
+    async def send(self, outbound: Outbound) -> Receipt:
+        """Raises `TryAgain`, with a time if the platform gave one, `RefusedForGood`, `CredentialsRejected`, `Unknown`."""
+
+
 # ── Feed: what a live channel reads ─────────────────────────────────────────────────────────────────────────────────
-
-
-class Author(msgspec.Struct, frozen=True):
-    kind: AuthorKind
-    name: str = ""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -208,6 +374,7 @@ class ConnectorError(Exception):
     ├── NotSupported         200, and counted
     ├── TryAgain             later, at a time
     ├── RefusedForGood       never, with a reason a person can read
+    ├── Unknown              sent, but the answer was lost: it may have arrived
     └── CredentialsRejected  wake the operator
     """
 
@@ -222,7 +389,7 @@ class NotSupported(ConnectorError): ...
 
 
 class TryAgain(ConnectorError):
-    """Nothing was written. `after` is in seconds."""
+    """Nothing happened. `after` is in seconds, 0 when nobody said when."""
 
     def __init__(self, reason: str, *, after: float = 1.0) -> None:
         super().__init__(reason)
@@ -230,6 +397,9 @@ class TryAgain(ConnectorError):
 
 
 class RefusedForGood(ConnectorError): ...
+
+
+class Unknown(ConnectorError): ...
 
 
 class CredentialsRejected(ConnectorError): ...

@@ -9,26 +9,54 @@ interject       once in a turn
 mark_read       never backwards
 """
 
+from router.store.runner import connect
 from router.store.store import Store
 from router.store.types import (
     Audience,
+    Bucket,
     Claim,
     Commit,
     Committed,
+    ControlMoved,
+    DeadLetter,
     Enqueued,
     Entry,
     Erased,
+    Lane,
     LeaseLost,
     MailboxFull,
     NewEntry,
     NotMine,
     OfferedButton,
+    SendResult,
     StoreError,
     StoreUnavailable,
+    Try,
     Written,
 )
 
 __all__ = [
-    "Audience", "Claim", "Commit", "Committed", "Enqueued", "Entry", "Erased", "LeaseLost", "MailboxFull",
-    "NewEntry", "NotMine", "OfferedButton", "Store", "StoreError", "StoreUnavailable", "Written",
-]  # fmt: skip
+    "Audience",
+    "Bucket",
+    "Claim",
+    "Commit",
+    "Committed",
+    "ControlMoved",
+    "DeadLetter",
+    "Enqueued",
+    "Entry",
+    "Erased",
+    "Lane",
+    "LeaseLost",
+    "MailboxFull",
+    "NewEntry",
+    "NotMine",
+    "OfferedButton",
+    "SendResult",
+    "Store",
+    "StoreError",
+    "StoreUnavailable",
+    "Try",
+    "Written",
+    "connect",
+]

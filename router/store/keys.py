@@ -13,8 +13,18 @@ keys of a customer live together and one script may touch them all. Times are mi
     {s}tr:<c>               string  with customer    the dialogue's window: format byte 1, zlib of the JSON list
     {s}bt:<c>               hash    30 days          offered buttons: id → "<seq> <JSON of payload and title>", last 200
     {s}run                  zset    for ever         customer → when it may be claimed: ready, leased and delayed in one
-    {s}ev                   stream  last 500         domain events: ids, kinds, numbers, never text
+    {s}out:<c>:<account>    list    until settled    lane: "<seq> <author letter> <control number> <identity>"
+    {s}oh:<c>:<account>     hash    1 day, if empty  head of the lane: fence, at (tries), phase, tat (bucket)
+    {s}out:run              zset    for ever         "<customer> <account>" → when its head may be tried
+    {s}ds:<c>               hash    last 500         seq of an outbound message → its delivery state
+    {s}mid:<c>              zset    30 days          "<account>/<vendor id>" → seq
+    {s}rw:<c>               hash    60 s             receipts that came before our own record
+    {s}tmr                  zset    until due        "<customer> <kind>" → due; what it belongs to is in the state
+    {s}ev                   stream  until all had it domain events: ids, kinds, numbers, never text
+    {s}evc                  hash    for ever         who reads the events: name → last id done
     {s}dlq                  stream  until requeued   batches given up: customer, turn, seqs, reason
+    limit:<account>         string  while in use     bucket of an account over all customers
+    segue:lease:<name>      string  its time         which process does a job that only one may do
     segue:format            hash    for ever         format number, number of shards
 
 State, `{s}st:<c>`:
@@ -28,7 +38,9 @@ State, `{s}st:<c>`:
     lang  language               lv   votes for another       loc  locale of the channel
     slots copy for the desk      form active form             ask  content last asked   tr_seq last seq the bot knows
     rd    read up to             via  identity last used      ns   1: the next turn starts a new Rasa session
-    days  "<day>:<first seq>" of the last 8 days, for the trimming of dd     gone erased: every script refuses
+    days  "<day>:<first seq>" of the last 30 days, for the trimming of dd and mid
+    num   buttons offered as numbers, on a channel that shows none           t:<kind>  what a timer belongs to
+    gone  erased: every script refuses
 """
 
 from __future__ import annotations
@@ -57,6 +69,50 @@ def run(shard: int) -> str:
 
 def events(shard: int) -> str:
     return f"{{{shard}}}ev"
+
+
+def event_cursors(shard: int) -> str:
+    return f"{{{shard}}}evc"
+
+
+def timers(shard: int) -> str:
+    return f"{{{shard}}}tmr"
+
+
+def lanes_run(shard: int) -> str:
+    return f"{{{shard}}}out:run"
+
+
+def lane_member(customer: CustomerId, account: str) -> str:
+    return f"{customer} {account}"
+
+
+def lane(customer: CustomerId, account: str) -> str:
+    return f"{_of('out', customer)}:{account}"
+
+
+def lane_head(customer: CustomerId, account: str) -> str:
+    return f"{_of('oh', customer)}:{account}"
+
+
+def deliveries(customer: CustomerId) -> str:
+    return _of("ds", customer)
+
+
+def vendor_ids(customer: CustomerId) -> str:
+    return _of("mid", customer)
+
+
+def early_receipts(customer: CustomerId) -> str:
+    return _of("rw", customer)
+
+
+def limit(account: str) -> str:
+    return f"limit:{account}"
+
+
+def lease(name: str) -> str:
+    return f"segue:lease:{name}"
 
 
 def dead_letters(shard: int) -> str:
@@ -98,7 +154,8 @@ def buttons(customer: CustomerId) -> str:
 # What each script of a customer is given in KEYS, in this order. A test checks that they all share one tag.
 def for_enqueue(c: CustomerId) -> list[str]:
     s = shard_of(c)
-    return [state(c), identities(c), seen(c), journal(c), mailbox(c), run(s), events(s)]
+    mine = [state(c), identities(c), seen(c), journal(c), mailbox(c)]
+    return [*mine, run(s), events(s), timers(s), vendor_ids(c)]
 
 
 def for_claim(c: CustomerId) -> list[str]:
@@ -106,8 +163,10 @@ def for_claim(c: CustomerId) -> list[str]:
 
 
 def for_commit(c: CustomerId) -> list[str]:
+    """Behind these stand the lanes of the commit."""
     s = shard_of(c)
-    return [state(c), run(s), mailbox(c), journal(c), tracker(c), events(s), buttons(c), dead_letters(s)]
+    mine = [state(c), run(s), mailbox(c), journal(c), tracker(c)]
+    return [*mine, events(s), buttons(c), dead_letters(s), deliveries(c), lanes_run(s)]
 
 
 def for_renew(c: CustomerId) -> list[str]:
@@ -126,6 +185,25 @@ def for_read(c: CustomerId) -> list[str]:
     return [state(c), journal(c), events(shard_of(c))]
 
 
+def for_control(c: CustomerId) -> list[str]:
+    s = shard_of(c)
+    return [state(c), run(s), mailbox(c), journal(c), events(s), timers(s)]
+
+
+def for_timer(c: CustomerId) -> list[str]:
+    s = shard_of(c)
+    return [state(c), journal(c), events(s), timers(s), run(s)]
+
+
+def for_receipt(c: CustomerId) -> list[str]:
+    return [state(c), journal(c), events(shard_of(c)), deliveries(c), vendor_ids(c), early_receipts(c)]
+
+
+def for_requeue(c: CustomerId) -> list[str]:
+    s = shard_of(c)
+    return [dead_letters(s), mailbox(c), run(s), state(c), journal(c)]
+
+
 SCRIPTS = {
     "enqueue": for_enqueue,
     "claim": for_claim,
@@ -134,4 +212,21 @@ SCRIPTS = {
     "retry": for_retry,
     "interject": for_interject,
     "read": for_read,
+    "control": for_control,
+    "timer": for_timer,
+    "receipt": for_receipt,
+    "requeue": for_requeue,
 }
+
+
+# The same for a customer and a channel account.
+def for_reserve(c: CustomerId, account: str) -> list[str]:
+    s = shard_of(c)
+    return [state(c), journal(c), events(s), lanes_run(s), lane(c, account), lane_head(c, account), deliveries(c)]
+
+
+def for_settle(c: CustomerId, account: str) -> list[str]:
+    return [*for_reserve(c, account), vendor_ids(c), early_receipts(c)]
+
+
+LANE_SCRIPTS = {"reserve": for_reserve, "settle": for_settle}

@@ -5,18 +5,15 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Mapping
-from hashlib import sha1
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from connectors.contract import CustomerId, Identity, Milliseconds
 from router.store import keys
-from router.store.batcher import Batcher
+from router.store.lanes import Lanes
+from router.store.runner import Runner, connect
 from router.store.types import (
     Audience,
     Claim,
@@ -27,59 +24,49 @@ from router.store.types import (
     Erased,
     LeaseLost,
     MailboxFull,
-    NewEntry,
     NotMine,
     OfferedButton,
     StoreError,
     StoreUnavailable,
     Written,
 )
+from router.store.upkeep import Upkeep
 
-_SCRIPTS = Path(__file__).parent / "scripts"
 _entry_json = msgspec.json.Encoder()
 _read_entry = msgspec.json.Decoder(Entry)
 
 
-def load_scripts() -> dict[str, str]:
-    """Name → text of every script, the shared part in front."""
-    shared = (_SCRIPTS / "_shared.lua").read_text(encoding="utf-8")
-    return {name: shared + (_SCRIPTS / f"{name}.lua").read_text(encoding="utf-8") for name in (*keys.SCRIPTS, "forget")}
-
-
-def connect(url: str, *, timeout: float = 5.0, connections: int = 64) -> Redis:
-    """A client that never repeats a command by itself: every repeat is ours to decide."""
-    return Redis.from_url(
-        url,
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        max_connections=connections,
-        protocol=2,
-    )
-
-
 class Store:
-    """All of Redis. `offset` moves the scripts' clock, in milliseconds; 0 outside tests."""
+    """A message in, a turn, the journal; `lanes` and `upkeep` hold the rest."""
 
-    def __init__(self, client: Redis, *, lease: int = 15_000, most_waiting: int = 500) -> None:
+    def __init__(self, client: Redis, *, lease: int = 15_000, most_waiting: int = 500, idle: int = 0) -> None:
+        """`lease` and `idle` in milliseconds; after `idle` a quiet conversation is closed, 0 never."""
         self.client = client
         self.lease = lease
-        self.offset = 0
+        self._idle = idle
         self._most_waiting = most_waiting
-        scripts = load_scripts()
-        self._digests = {name: sha1(text.encode()).hexdigest() for name, text in scripts.items()}  # noqa: S324  Redis' own
-        self._batcher = Batcher(client, {self._digests[name]: text for name, text in scripts.items()})
+        self._runner = Runner(client)
+        self._call = self._runner.call
+        self.lanes = Lanes(self._runner)
+        self.upkeep = Upkeep(self._runner, idle=idle)
         self._drift = 0
 
+    @property
+    def offset(self) -> int:
+        return self._runner.offset
+
+    @offset.setter
+    def offset(self, milliseconds: int) -> None:
+        self._runner.offset = milliseconds
+
     async def close(self) -> None:
-        await self._batcher.close()
-        await self.client.aclose()
+        await self._runner.close()
 
     async def check_format(self) -> None:
         """Raises `StoreError` when this Redis holds data of another format or number of shards."""
-        found = await self._batcher.call("HGETALL", keys.FORMAT_KEY)
+        found = await self._call("HGETALL", keys.FORMAT_KEY)
         if not found:
-            await self._batcher.call("HSET", keys.FORMAT_KEY, "format", keys.FORMAT, "shards", keys.SHARDS)
+            await self._call("HSET", keys.FORMAT_KEY, "format", keys.FORMAT, "shards", keys.SHARDS)
             return
         ours = {b"format": str(keys.FORMAT).encode(), b"shards": str(keys.SHARDS).encode()}
         if dict(found) != ours:
@@ -90,36 +77,33 @@ class Store:
             )
 
     async def ping(self) -> None:
-        await self._batcher.call("PING")
+        await self._call("PING")
 
     async def now(self) -> Milliseconds:
         """Redis' clock, with the tests' offset."""
-        seconds, micros = await self._batcher.call("TIME")
+        seconds, micros = await self._call("TIME")
         return Milliseconds(int(seconds) * 1000 + int(micros) // 1000 + self.offset)
 
     async def _run(self, script: str, customer: CustomerId, *arguments: Any) -> Any:
-        touched = keys.SCRIPTS[script](customer)
-        return await self._batcher.call(
-            "EVALSHA", self._digests[script], len(touched), *touched, self.offset, customer, *arguments
-        )
+        return await self._runner.run(script, keys.SCRIPTS[script](customer), customer, *arguments)
 
     # ── identities ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def find_customer(self, identity: Identity) -> CustomerId | None:
-        found = await self._batcher.call("GET", keys.identity(identity))
+        found = await self._call("GET", keys.identity(identity))
         return CustomerId(found.decode()) if found else None
 
     async def adopt_identity(self, identity: Identity, customer: CustomerId) -> CustomerId:
         """The customer of this identity: the one given, unless somebody was first."""
         key = keys.identity(identity)
-        if await self._batcher.call("SET", key, customer, "NX"):
+        if await self._call("SET", key, customer, "NX"):
             return customer
-        found = await self._batcher.call("GET", key)
+        found = await self._call("GET", key)
         return CustomerId(found.decode()) if found else await self.adopt_identity(identity, customer)
 
     async def forget_identity(self, identity: Identity, customer: CustomerId) -> None:
         """Drop the hint that named this customer, unless it names another by now."""
-        await self._batcher.call("EVALSHA", self._digests["forget"], 1, keys.identity(identity), self.offset, customer)
+        await self._runner.run("forget", [keys.identity(identity)], customer)
 
     # ── a message in ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -152,6 +136,7 @@ class Store:
             conversation,
             locale,
             origin,
+            self._idle,
         )
         match answer[0]:
             case b"ok":
@@ -167,7 +152,7 @@ class Store:
                 raise MailboxFull(customer)
 
     async def find_button(self, customer: CustomerId, button: str) -> OfferedButton | None:
-        found = await self._batcher.call("HGET", keys.buttons(customer), button)
+        found = await self._call("HGET", keys.buttons(customer), button)
         if not found:
             return None
         meaning = msgspec.json.decode(found.partition(b" ")[2], type=dict[str, str])
@@ -182,12 +167,10 @@ class Store:
             return []
         # The process's clock, corrected by what Redis said last, is good enough to look; the claim uses Redis' own.
         # It is measured so that it errs ahead: a look too early finds what the claim then refuses, one too late waits.
-        clock = self._batcher.call("TIME")
+        clock = self._call("TIME")
         asked = int(time.time() * 1000)
         upto = asked + self._drift + self.offset + 1
-        found = [
-            self._batcher.call("ZRANGEBYSCORE", keys.run(shard), "-inf", upto, "LIMIT", 0, most) for shard in wanted
-        ]
+        found = [self._call("ZRANGEBYSCORE", keys.run(shard), "-inf", upto, "LIMIT", 0, most) for shard in wanted]
         seconds, micros = await clock
         self._drift = int(seconds) * 1000 + int(micros) // 1000 - asked
         return [CustomerId(customer.decode()) for call in found for customer in await call]
@@ -234,8 +217,22 @@ class Store:
             for button in new.buttons
             for part in (i, button.id, _entry_json.encode({"title": button.title, "payload": button.payload}))
         ]
-        answer = await self._run(
+        accounts = sorted({to.account for new in commit.entries for to in new.to})
+        deliveries = [
+            part
+            for i, new in enumerate(commit.entries, start=1)
+            for to in new.to
+            for part in (
+                i,
+                accounts.index(to.account) + 1,
+                keys.lane_member(claim.customer, to.account),
+                new.entry.author.kind[0],
+                str(to),
+            )
+        ]
+        answer = await self._runner.run(
             "commit",
+            [*keys.for_commit(claim.customer), *(keys.lane(claim.customer, account) for account in accounts)],
             claim.customer,
             claim.lease,
             claim.turn,
@@ -246,10 +243,12 @@ class Store:
             len(commit.entries),
             len(buttons) // 3,
             len(commit.events),
+            len(deliveries) // 5,
             *state,
             *entries,
             *buttons,
             *commit.events,
+            *deliveries,
         )
         if answer[0] != b"ok":
             raise LeaseLost(claim.customer)
@@ -263,13 +262,13 @@ class Store:
     async def hint_typing(self, customer: CustomerId, *, on: bool) -> None:
         """Tell every process that reads for this customer. Never stored; a lost one does not matter."""
         with contextlib.suppress(StoreUnavailable):
-            await self._batcher.call("PUBLISH", keys.HINTS, f"t {customer} {int(on)}")
+            await self._call("PUBLISH", keys.HINTS, f"t {customer} {int(on)}")
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def state(self, customer: CustomerId, *fields: str) -> dict[str, str]:
         """The fields that are there."""
-        found = await self._batcher.call("HMGET", keys.state(customer), *fields)
+        found = await self._call("HMGET", keys.state(customer), *fields)
         return {name: value.decode() for name, value in zip(fields, found, strict=True) if value is not None}
 
     async def journal(
@@ -279,10 +278,10 @@ class Store:
         first = f"({after}-0" if after else "-"
         last = f"({before}-0" if before else "+"
         if newest:
-            rows = await self._batcher.call("XREVRANGE", keys.journal(customer), last, first, "COUNT", limit)
+            rows = await self._call("XREVRANGE", keys.journal(customer), last, first, "COUNT", limit)
             rows = rows[::-1]
         else:
-            rows = await self._batcher.call("XRANGE", keys.journal(customer), first, last, "COUNT", limit)
+            rows = await self._call("XRANGE", keys.journal(customer), first, last, "COUNT", limit)
         return [_written(seq, row) for seq, row in rows]
 
     async def mark_read(self, customer: CustomerId, identity: Identity, seq: int, entry: Entry) -> bool:
@@ -292,13 +291,13 @@ class Store:
     # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def last_event(self, shard: int) -> str:
-        rows = await self._batcher.call("XREVRANGE", keys.events(shard), "+", "-", "COUNT", 1)
+        rows = await self._call("XREVRANGE", keys.events(shard), "+", "-", "COUNT", 1)
         return rows[0][0].decode() if rows else "0-0"
 
     async def events(self, cursors: Mapping[int, str], most: int = 500) -> dict[int, list[tuple[str, dict[str, str]]]]:
         """Events behind a cursor of each shard, at most `most` a shard."""
         calls = {
-            shard: self._batcher.call("XRANGE", keys.events(shard), f"({cursor}", "+", "COUNT", most)
+            shard: self._call("XRANGE", keys.events(shard), f"({cursor}", "+", "COUNT", most)
             for shard, cursor in cursors.items()
         }
         return {
@@ -322,4 +321,4 @@ def _written(stream_id: bytes, row: Mapping[bytes, bytes]) -> Written:
     )
 
 
-__all__ = ["NewEntry", "Store", "connect", "load_scripts"]
+__all__ = ["Store", "connect"]

@@ -26,6 +26,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     turn: int = 0
     of: int = 0
     status: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
+    """`to` are the identities, on channels that are not live, to which it is to be delivered."""
+
     entry: Entry
     audience: Audience = "customer"
     buttons: Sequence[OfferedButton] = ()
+    to: Sequence[Identity] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,57 @@ class Commit:
 class Committed:
     seqs: tuple[int, ...]
     waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What goes to one customer on one channel account, in order."""
+
+    customer: CustomerId
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """The right to send the head of a lane once."""
+
+    lane: Lane
+    fence: int
+    tries: int
+    seq: int
+    identity: Identity
+    entry: Entry
+
+
+SendResult = Literal["sent", "retry", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """At most `burst` at once, then one each `every` milliseconds; `every` 0 is no limit."""
+
+    every: float = 0
+    burst: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A batch that was given up, by reference: its words stay in the journal."""
+
+    id: str
+    customer: CustomerId
+    turn: int
+    seqs: tuple[int, ...]
+    reason: str
+
+
+class ControlMoved(Exception):
+    """Somebody changed who has control since it was looked at; `number` and `control` are today's."""
+
+    def __init__(self, number: int, control: str) -> None:
+        super().__init__(f"control is {control}, number {number}")
+        self.number = number
+        self.control = control
 
 
 class StoreError(Exception):

@@ -28,7 +28,7 @@ from router.store import (
     StoreUnavailable,
     keys,
 )
-from router.store.store import connect, load_scripts
+from router.store.runner import SCRIPT_TEXTS, connect
 
 ANA = CustomerId("0190b0c0-0000-7000-8000-000000000001")
 WIDGET = Identity("webchat:demo", "ana")
@@ -85,17 +85,18 @@ async def texts(store: Store, customer: CustomerId = ANA) -> list[str]:
 # ── keys ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("script", keys.SCRIPTS)
+@pytest.mark.parametrize("script", [*keys.SCRIPTS, *keys.LANE_SCRIPTS])
 def test_all_keys_of_a_script_share_one_tag(script: str) -> None:
-    tags = {re.match(r"\{(\d+)\}", key) and key.split("}")[0] for key in keys.SCRIPTS[script](ANA)}
-    assert tags == {"{" + str(zlib.crc32(ANA.encode()) % 256)}
+    given = keys.SCRIPTS[script](ANA) if script in keys.SCRIPTS else keys.LANE_SCRIPTS[script](ANA, "telegram:main")
+    assert {key.partition("}")[0] for key in given} == {"{" + str(zlib.crc32(ANA.encode()) % 256)}
 
 
-@pytest.mark.parametrize("script", keys.SCRIPTS)
+@pytest.mark.parametrize("script", [*keys.SCRIPTS, *keys.LANE_SCRIPTS])
 def test_a_script_touches_no_key_that_it_was_not_given(script: str) -> None:
-    text = load_scripts()[script].partition("-- Promise")[2]
+    text = SCRIPT_TEXTS[script].partition("-- Promise")[2]
     used = {int(number) for number in re.findall(r"KEYS\[(\d+)\]", text)}
-    assert used == set(range(1, len(keys.SCRIPTS[script](ANA)) + 1))
+    given = keys.SCRIPTS[script](ANA) if script in keys.SCRIPTS else keys.LANE_SCRIPTS[script](ANA, "telegram:main")
+    assert used == set(range(1, len(given) + 1))
     assert not re.search(r"redis\.call\('\w+',\s*'", text)
 
 

@@ -31,7 +31,7 @@ async def test_a_message_is_answered_on_the_stream(visitor: Visitor) -> None:
 
 
 async def test_a_session_that_is_never_used_leaves_no_key(visitor: Visitor, settings: Settings) -> None:
-    from router.store.store import connect
+    from router.store import connect
 
     client = connect(settings.redis.url)
     assert await client.keys("*") == [b"segue:format"]

@@ -24,9 +24,9 @@ local function append(st, jr, t, audience, entry, conversation, first)
   return seq
 end
 
--- Domain event: ids, kinds and numbers, never text.
+-- Domain event: ids, kinds and numbers, never text. Trimmed by a sweep, behind those who read them.
 local function event(ev, kind, customer, conversation, seq, channel)
-  redis.call('XADD', ev, 'MAXLEN', 500, '*', 'k', kind, 'c', customer, 'v', conversation, 's', seq, 'ch', channel)
+  redis.call('XADD', ev, '*', 'k', kind, 'c', customer, 'v', conversation, 's', seq, 'ch', channel)
 end
 
 -- Hints only wake; a poll is the truth.
@@ -36,4 +36,36 @@ end
 
 local function shard(key)
   return string.match(key, '^{(%d+)}')
+end
+
+-- Delivery states only rise; failed and unknown yield to a proof that it arrived.
+local RANK = {pending = 0, unknown = 1, failed = 1, sent = 2, delivered = 3, read = 4}
+
+local function rises(from, to)
+  if not from then return true end
+  if to == 'failed' then return from == 'pending' or from == 'unknown' or from == 'sent' end
+  return RANK[to] > RANK[from]
+end
+
+-- A hash whose fields or values begin with a seq keeps the last ones; cleaned when it is a quarter too long.
+local function keep_last(hash, most, number_of)
+  if redis.call('HLEN', hash) <= most * 1.25 then return end
+  local all, rows = redis.call('HGETALL', hash), {}
+  for i = 1, #all, 2 do rows[#rows + 1] = {number_of(all[i], all[i + 1]), all[i]} end
+  table.sort(rows, function(a, b) return a[1] < b[1] end)
+  for i = 1, #rows - most do redis.call('HDEL', hash, rows[i][2]) end
+end
+
+-- Status entry of a message, when it rises: its state, the journal, an event. Answers its seq, or 0.
+local function settle_status(st, jr, ev, ds, t, customer, channel, seq, status, reason)
+  local from = redis.call('HGET', ds, seq)
+  if not rises(from, status) then return 0 end
+  redis.call('HSET', ds, seq, status)
+  local conversation = redis.call('HGET', st, 'cid')
+  local entry = {kind = 'status', author = {kind = 'system', name = ''}, of = tonumber(seq), status = status}
+  if reason ~= '' then entry.reason = reason end
+  local written = append(st, jr, t, 'c', cjson.encode(entry), conversation, '')
+  event(ev, 'delivery.' .. status, customer, conversation, seq, channel)
+  hint('e', shard(st), written)
+  return written
 end

@@ -1,13 +1,15 @@
 -- Promise: a turn is written whole, once, and only by the worker that holds the lease; its repeat gets the first answer.
--- KEYS state, run, mailbox, journal, tracker, events, buttons, dead letters
+-- KEYS state, run, mailbox, journal, tracker, events, buttons, dead letters, delivery states, lanes' run, lane of each account …
 -- ARGV offset, customer, lease number, turn number, channel, dead-letter reason or '', window or '' (unchanged),
---      number of state fields, of entries, of buttons, of events, then
+--      number of state fields, of entries, of buttons, of events, of deliveries, then
 --      state: field, value ('' removes) · entries: audience, JSON · buttons: entry (1…), id, JSON · events: kind
+--      deliveries: entry (1…), lane (1…), lane member, author letter, identity
 -- Answers {'ok', still waiting, seq of each entry …} | {'lost'}
 local st, run, mb, jr, tr, ev, bt, dlq = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local ds, lanes = KEYS[9], KEYS[10]
 local customer, lease, turn, channel, dead, window = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7]
 
-local s = redis.call('HMGET', st, 'gone', 'ln', 'tn', 'bl', 'lln', 'last', 'cid', 'wu')
+local s = redis.call('HMGET', st, 'gone', 'ln', 'tn', 'bl', 'lln', 'last', 'cid', 'wu', 'cn')
 if s[1] then return {'lost'} end
 if s[5] == lease and tonumber(s[3]) == turn + 1 then return cjson.decode(s[6]) end
 if s[2] ~= lease or tonumber(s[3]) ~= turn or tonumber(s[4]) == 0 then return {'lost'} end
@@ -23,7 +25,7 @@ if dead ~= '' then
 end
 if window ~= '' then redis.call('SET', tr, window) end
 
-local at = 12
+local at = 13
 for _ = 1, tonumber(ARGV[8]) do
   if ARGV[at + 1] == '' then redis.call('HDEL', st, ARGV[at]) else redis.call('HSET', st, ARGV[at], ARGV[at + 1]) end
   at = at + 2
@@ -41,17 +43,20 @@ for _ = 1, offered do
 end
 if offered > 0 then
   redis.call('PEXPIRE', bt, 2592000000)
-  if redis.call('HLEN', bt) > 250 then
-    local all, seqs = redis.call('HGETALL', bt), {}
-    for i = 2, #all, 2 do seqs[#seqs + 1] = {tonumber(string.match(all[i], '^(%d+)')), all[i - 1]} end
-    table.sort(seqs, function(a, b) return a[1] < b[1] end)
-    for i = 1, #seqs - 200 do redis.call('HDEL', bt, seqs[i][2]) end
-  end
+  keep_last(bt, 200, function(_, value) return tonumber(string.match(value, '^(%d+)')) end)
 end
 for _ = 1, tonumber(ARGV[11]) do
   event(ev, ARGV[at], customer, conversation, 0, channel)
   at = at + 1
 end
+for _ = 1, tonumber(ARGV[12]) do
+  local seq, lane, member = answer[tonumber(ARGV[at]) + 2], KEYS[10 + tonumber(ARGV[at + 1])], ARGV[at + 2]
+  redis.call('RPUSH', lane, seq .. ' ' .. ARGV[at + 3] .. ' ' .. s[9] .. ' ' .. ARGV[at + 4])
+  redis.call('HSET', ds, seq, 'pending')
+  if redis.call('ZADD', lanes, 'NX', t, member) == 1 then hint('o', shard(st), 0) end
+  at = at + 5
+end
+if tonumber(ARGV[12]) > 0 then keep_last(ds, 500, function(field) return tonumber(field) end) end
 
 redis.call('LTRIM', mb, length, -1)
 local waiting = redis.call('LLEN', mb)

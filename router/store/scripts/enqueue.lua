@@ -1,13 +1,14 @@
 -- Promise: a message is written down once, in the journal and in the mailbox, or not at all; a repeat gets the first answer.
--- KEYS state, identities, seen, journal, mailbox, run, events
+-- KEYS state, identities, seen, journal, mailbox, run, events, timers, vendor ids
 -- ARGV offset, customer, identity, channel, dedupe, entry, mode (t joins a burst, x stands alone), window,
---      most in the mailbox, new journal id, new conversation id, locale, origin JSON
+--      most in the mailbox, new journal id, new conversation id, locale, origin JSON, ms until an idle conversation is closed
 -- Answers {'ok', seq, journal, conversation} | {'repeat', seq, journal, entry} | {'gone'} | {'not_mine'} | {'full'}
 local st, id, dd, jr, mb, run, ev = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local tmr, mid = KEYS[8], KEYS[9]
 local offset, customer, identity, channel, dedupe, entry, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local window, most = tonumber(ARGV[8]), tonumber(ARGV[9])
 
-local s = redis.call('HMGET', st, 'gone', 'jid', 'cid', 'open', 'why', 'w0', 'wu', 'days')
+local s = redis.call('HMGET', st, 'gone', 'jid', 'cid', 'open', 'why', 'w0', 'wu', 'days', 'ctl', 'cn')
 if s[1] then return {'gone'} end
 local known = s[2]
 if known and redis.call('SISMEMBER', id, identity) == 0 then return {'not_mine'} end
@@ -33,25 +34,32 @@ if first ~= '' then event(ev, 'conversation.opened', customer, conversation, 0, 
 
 seq = append(st, jr, t, 'c', entry, conversation, first)
 redis.call('ZADD', dd, seq, dedupe)
--- The first seq of each of the last 8 days tells how far message ids may be forgotten.
+-- The first seq of each of the last 30 days tells how far ids may be forgotten: of messages in 8 days, of ours in 30.
 local today = day(t)
 if not s[8] or not string.find(s[8], today .. ':', 1, true) then
-  local kept, oldest = {}, nil
+  local kept, oldest, oldest_seen = {}, nil, nil
   for d, first_seq in string.gmatch(s[8] or '', '(%d+):(%d+)') do
-    if tonumber(d) >= today - 8 then
+    if tonumber(d) >= today - 30 then
       kept[#kept + 1] = d .. ':' .. first_seq
       oldest = oldest or first_seq
     end
+    if tonumber(d) >= today - 8 then oldest_seen = oldest_seen or first_seq end
   end
   kept[#kept + 1] = today .. ':' .. seq
   redis.call('HSET', st, 'days', table.concat(kept, ' '))
-  redis.call('ZREMRANGEBYSCORE', dd, '-inf', '(' .. (oldest or seq))
+  redis.call('ZREMRANGEBYSCORE', dd, '-inf', '(' .. (oldest_seen or seq))
+  redis.call('ZREMRANGEBYSCORE', mid, '-inf', '(' .. (oldest or seq))
 end
 redis.call('RPUSH', mb, seq .. ' ' .. mode .. ' ' .. identity)
 
 -- When may it be claimed? A leased or backed-off customer keeps its time; a burst waits for its end.
 local waiting = redis.call('ZSCORE', run, customer)
 local set = {'via', identity}
+-- A person's conversation is closed by that person, not by time.
+if tonumber(ARGV[14]) > 0 and (s[9] or 'bot') == 'bot' then
+  set[3] = 't:idle'; set[4] = conversation .. ' ' .. (s[10] or 0)
+  redis.call('ZADD', tmr, t + tonumber(ARGV[14]), customer .. ' idle')
+end
 local ready = nil
 if mode == 't' and window > 0 then
   local began = t

@@ -1,0 +1,100 @@
+"""Lanes: what goes to platforms, in order, each entry once as far as the platform lets us. See decision 0002."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import msgspec
+
+from connectors.contract import CustomerId, DeliveryState, Identity
+from router.store import keys
+from router.store.runner import Runner
+from router.store.types import Bucket, Entry, Lane, SendResult, Try
+
+_read_entry = msgspec.json.Decoder(Entry)
+
+
+class Lanes:
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    async def ready(self, shards: Iterable[int], most: int = 16) -> list[Lane]:
+        """Lanes whose head may be tried now, at most `most` a shard. The reservation decides."""
+        upto = int(time.time() * 1000) + self._runner.offset + 1
+        calls = [
+            self._runner.call("ZRANGEBYSCORE", keys.lanes_run(shard), "-inf", upto, "LIMIT", 0, most)
+            for shard in shards
+        ]
+        members = [member.decode().split(" ", 1) for call in calls for member in await call]
+        return [Lane(CustomerId(customer), account) for customer, account in members]
+
+    async def reserve(self, lane: Lane, *, lease: int, safe: bool, bucket: Bucket) -> Try | None:
+        """The head, to be sent once; None when there is nothing to send now. `safe`: a repeat does no harm."""
+        answer = await self._runner.run(
+            "reserve",
+            keys.for_reserve(lane.customer, lane.account),
+            lane.customer,
+            keys.lane_member(lane.customer, lane.account),
+            lane.account,
+            lease,
+            int(safe),
+            bucket.every,
+            bucket.burst,
+        )
+        if answer[0] != b"ok":
+            return None
+        _, fence, tries, item, entry = answer
+        seq, _, _, identity = item.decode().split(" ", 3)
+        read = _read_entry.decode(entry)
+        return Try(lane, int(fence), int(tries), int(seq), Identity.parse(identity), read)
+
+    async def settle(
+        self,
+        attempt: Try,
+        result: SendResult,
+        *,
+        vendor_id: str = "",
+        reason: str = "",
+        delay: int = 0,
+        counts: bool = True,
+    ) -> bool:
+        """What became of a try. False when it is no longer the one under way. May be run again after a lost reply."""
+        lane = attempt.lane
+        settled = await self._runner.run(
+            "settle",
+            keys.for_settle(lane.customer, lane.account),
+            lane.customer,
+            keys.lane_member(lane.customer, lane.account),
+            lane.account,
+            attempt.fence,
+            result,
+            vendor_id,
+            reason,
+            delay,
+            int(counts),
+        )
+        return bool(settled)
+
+    async def receipt(
+        self, customer: CustomerId, account: str, vendor_id: str, status: DeliveryState, reason: str = ""
+    ) -> int:
+        """What a platform says of our message: its seq, 0 when it waits for our record, -1 when it is nothing new."""
+        answer = await self._runner.run(
+            "receipt", keys.for_receipt(customer), customer, account, vendor_id, status, reason
+        )
+        return int(answer)
+
+    async def wait_for(self, account: str, bucket: Bucket) -> int:
+        """Milliseconds until the account may send again; 0 takes a place now."""
+        if bucket.every <= 0:
+            return 0
+        return int(await self._runner.run("limit", [keys.limit(account)], bucket.every, bucket.burst))
+
+    async def states(self, customer: CustomerId, seqs: Iterable[int]) -> dict[int, DeliveryState]:
+        """Delivery states of those messages that went to a platform."""
+        wanted = list(seqs)
+        if not wanted:
+            return {}
+        found = await self._runner.call("HMGET", keys.deliveries(customer), *wanted)
+        return {seq: state.decode() for seq, state in zip(wanted, found, strict=True) if state}

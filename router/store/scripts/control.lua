@@ -1,0 +1,35 @@
+-- Promise: exactly one has control. A change raises its number and the lease number, so the turn under way commits no more,
+-- ends a back-off, and is journalled.
+-- KEYS state, run, mailbox, journal, events, timers
+-- ARGV offset, customer, control number that was seen ('' any), new control, owner ('' none), audience, entry, channel,
+--      ms until an idle conversation is closed
+-- Answers {'ok', control number} | {'conflict', control number, control} | {'gone'}
+local st, run, mb, jr, ev, tmr = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local customer, seen, control, owner = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local s = redis.call('HMGET', st, 'gone', 'ctl', 'cn', 'cid', 'own')
+if s[1] or not s[2] then return {'gone'} end
+if seen ~= '' and seen ~= s[3] then return {'conflict', tonumber(s[3]), s[2]} end
+if s[2] == control and (s[5] or '') == owner then return {'ok', tonumber(s[3])} end
+
+local t = now(ARGV[1])
+local number = redis.call('HINCRBY', st, 'cn', 1)
+redis.call('HINCRBY', st, 'ln', 1)
+redis.call('HSET', st, 'ctl', control, 'at', 0)
+if owner == '' then redis.call('HDEL', st, 'own') else redis.call('HSET', st, 'own', owner) end
+redis.call('HDEL', st, 'why')
+if control == 'bot' and tonumber(ARGV[9]) > 0 then
+  redis.call('HSET', st, 't:idle', s[4] .. ' ' .. number)
+  redis.call('ZADD', tmr, t + tonumber(ARGV[9]), customer .. ' idle')
+else
+  redis.call('ZREM', tmr, customer .. ' idle')
+end
+local seq = append(st, jr, t, ARGV[6], ARGV[7], s[4], '')
+event(ev, 'control.' .. control, customer, s[4], number, ARGV[8])
+if redis.call('LLEN', mb) > 0 then
+  redis.call('ZADD', run, t, customer)
+  hint('r', shard(st), 0)
+else
+  redis.call('ZREM', run, customer)
+end
+hint('e', shard(st), seq)
+return {'ok', number}

@@ -1,0 +1,19 @@
+-- Promise: a timer fires once, and into nothing when its conversation or control has moved.
+-- KEYS state, journal, events, timers, run          ARGV offset, customer, kind, entry
+-- Answers 1 (fired) | 0 (not due, moved, or still busy)
+local st, jr, ev, tmr, run = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local customer, kind = ARGV[2], ARGV[3]
+local member = customer .. ' ' .. kind
+local due = redis.call('ZSCORE', tmr, member)
+local t = now(ARGV[1])
+if not due or tonumber(due) > t then return 0 end
+redis.call('ZREM', tmr, member)
+local s = redis.call('HMGET', st, 'gone', 'cid', 'cn', 't:' .. kind, 'open')
+redis.call('HDEL', st, 't:' .. kind)
+if s[1] or s[5] ~= '1' or s[4] ~= s[2] .. ' ' .. s[3] or redis.call('ZSCORE', run, customer) then return 0 end
+redis.call('HSET', st, 'open', 0, 'ctl', 'bot')
+redis.call('HDEL', st, 'own', 'ask', 'num')
+local seq = append(st, jr, t, 'a', ARGV[4], s[2], '')
+event(ev, 'conversation.closed', customer, s[2], seq, '')
+hint('e', shard(st), seq)
+return 1
