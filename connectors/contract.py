@@ -287,7 +287,7 @@ class Sender(Protocol):
     def person_limit(self) -> Limit: ...
 
     async def send(self, outbound: Outbound) -> Receipt:
-        """Raises `TryAgain`, with a time if the platform gave one, `RefusedForGood`, `CredentialsRejected`, `Unknown`."""
+        """Raises `TryAgain` with the platform's time, `RefusedForGood`, `CredentialsRejected`, `Unknown`."""
 
 
 # ── Feed: what a live channel reads ─────────────────────────────────────────────────────────────────────────────────

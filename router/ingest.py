@@ -19,6 +19,7 @@ from connectors.contract import (
     CustomerId,
     Inbound,
     NotUnderstood,
+    StatusReport,
     Text,
     TryAgain,
 )
@@ -55,6 +56,23 @@ class Ingest:
             cursor=f"{enqueued.journal}.{enqueued.seq}",
             repeated=enqueued.repeated,
         )
+
+    async def report(self, report: StatusReport) -> None:
+        """Raises `TryAgain` when nothing was written."""
+        identity = report.identity
+        try:
+            customer = await self.store.find_customer(identity)
+            if customer is None:
+                # Of a person we do not know (any more): there is no message to find.
+                metrics.RECEIPTS.labels(identity.channel, "unknown_person").inc()
+                return
+            seq = await self.store.lanes.receipt(
+                customer, identity.account, report.vendor_id, report.status, report.reason
+            )
+        except StoreUnavailable as error:
+            raise TryAgain("the store does not answer", after=1) from error
+        kept = {0: "early", -1: "nothing_new"}.get(seq, report.status)
+        metrics.RECEIPTS.labels(identity.channel, kept).inc()
 
     async def _enqueue(self, inbound: Inbound) -> Enqueued:
         proposed = inbound.customer or _new_customer()

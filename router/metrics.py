@@ -3,6 +3,11 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 ACCEPTED = Counter("segue_messages_accepted_total", "Messages written down, by channel", ["channel", "repeated"])
+RECEIPTS = Counter(
+    "segue_receipts_total", "What platforms said of our messages, by what came of it", ["channel", "kept"]
+)
+DELIVERIES = Counter("segue_deliveries_total", "Sends by what came of them", ["channel", "result"])
+REFUSED = Counter("segue_refused_total", "Messages turned away with 503, by why", ["why"])
 TURNS = Counter("segue_turns_total", "Turns by outcome: answered, silent, failed, dead", ["outcome"])
 TURN_SECONDS = Histogram("segue_turn_seconds", "Claim to commit", buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10))
 LEASES_LOST = Counter("segue_leases_lost_total", "Turns dropped because another worker had the customer")
