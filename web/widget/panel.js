@@ -102,10 +102,10 @@ async function start(hello, port) {
   addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && close());
 
   /** @type {Scene} */ const scene = { chat, t, locale, name, say };
-  const hold = (/** @type {Composer} */ own) => (composer = own ?? composer);
+  const hold = (/** @type {Composer} */ own) => (composer = own);
   draw(() => html`
     <${Panel} scene=${scene} notice=${notice.value} spoken=${spoken.value} close=${port && close}>
-      <${Composer} ref=${hold} scene=${scene} keep=${keep} />
+      <${Composer} hold=${hold} scene=${scene} keep=${keep} />
     <//>
   `, document.body);
   chat.run();
@@ -135,7 +135,7 @@ function Panel({ scene, notice, spoken, close, children }) {
   `;
 }
 
-/** Keeps what is being written to itself: a keystroke draws nothing but this. @extends {Component<{scene: Scene, keep: Keep}, {text: string}>} */
+/** Keeps what is being written to itself: a keystroke draws nothing but this. @extends {Component<{scene: Scene, keep: Keep, hold: (own: Composer) => void}, {text: string}>} */
 class Composer extends Component {
   /** @type {HTMLTextAreaElement?} */ #box = null;
   state = { text: /** @type {string} */ (this.props.keep.get("draft") ?? "") };
@@ -160,6 +160,10 @@ class Composer extends Component {
   #key = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#send(event);
   };
+
+  componentDidMount() {
+    this.props.hold(this);
+  }
 
   componentDidUpdate() {
     // Where the browser cannot grow the field by itself.
