@@ -18,7 +18,8 @@ GUESSED = -1
 _TURNS_TO_SWITCH = 2
 _SURE = 2.0
 
-_SKIPPED = re.compile(r"\S+@\S+|https?://\S+|www\.\S+|\S*\d\S*|[#@]\w+")
+_SIGNS = re.compile(r"[@\d]|\A#|://|\Awww\.")
+_MOST_TEXT = 1000
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 _PORTUGUESE_WORDS = frozenset(
@@ -112,7 +113,8 @@ def from_locale(locale: str | None) -> str:
 def score(text: str) -> float:
     """How English (above zero) or Portuguese (below) a text is; 0 when it does not say."""
     total = 0.0
-    for word in _WORD.findall(_SKIPPED.sub(" ", text.lower().replace("’", "'"))):
+    tokens = text[:_MOST_TEXT].lower().replace("’", "'").split()
+    for word in _WORD.findall(" ".join(token for token in tokens if not _SIGNS.search(token))):
         plain = fold(word)
         if plain in _SHARED and plain == word:
             continue
@@ -131,7 +133,7 @@ def score(text: str) -> float:
 
 def asked_for(text: str) -> str | None:
     """The language that a person asks to be answered in, if they do."""
-    folded = fold(text.replace("’", "'"))
+    folded = fold(text[:_MOST_TEXT].replace("’", "'"))
     for language, pattern in _ASKS:
         if (found := pattern.search(folded)) and not _REFUSES.search(folded[: found.start()]):
             return language

@@ -29,6 +29,9 @@ _ORDER_ALONE = re.compile(r"\A\W*(\d{4,10})\W*\Z")
 _UNITS = re.compile(r"\s*(?:reais|real|kg|g|cm|mm|m|ml|l|v|volts?|w|watts?|%|horas?|h|am|pm|dollars?)\b", re.IGNORECASE)
 _MONEY = re.compile(r"(?:R\$|US\$|\$|€)\s*\Z")
 
+# Nobody writes an order number after this much.
+MOST_TEXT = 4000
+
 # Area codes in use in Brazil.
 _AREAS = frozenset(
     "11 12 13 14 15 16 17 18 19 21 22 24 27 28 31 32 33 34 35 37 38 41 42 43 44 45 46 47 48 49 51 53 54 55 61 62 63 64 "
@@ -85,6 +88,7 @@ def _candidates(text: str) -> Iterator[Found]:
 def find_identifiers(text: str) -> List[Found]:
     """All identifiers of a text, in their order, none overlapping another; the surer kind wins."""
     found: List[Found] = []
+    text = text[:MOST_TEXT]
     for candidate in _candidates(text):
         if any(candidate.start < other.end and other.start < candidate.end for other in found):
             continue
