@@ -37,14 +37,9 @@ class Guesses:
 
     def is_too_many(self, keys: "Keys", *, turn: str, now: float) -> bool:
         """Guesses of this very turn do not count: a repeated turn hears what it heard before."""
-        limits = (
-            (keys.asker, self._limits.by_asker),
-            (keys.number, self._limits.by_number),
-        )
-        return any(
-            self._recent(key, turn=turn, now=now) >= most
-            for key, most in (*limits, (keys.proof, self._limits.by_proof))
-        )
+        most = self._limits
+        counted = [(keys.asker, most.by_asker), (keys.number, most.by_number), (keys.proof, most.by_proof)]
+        return any(self._recent(key, turn=turn, now=now) >= limit for key, limit in counted)
 
     def count(self, keys: "Keys", *, turn: str, now: float) -> None:
         rows = [(turn, key, now) for key in (keys.asker, keys.number, keys.proof)]

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import io
 import json
 import logging
@@ -202,4 +203,6 @@ async def test_the_process_ends_when_its_parent_dies(short_folder: Path) -> None
             await ended.wait()
     finally:
         asyncio.get_running_loop().remove_reader(watch)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(watch, signal.SIGKILL)  # a failing test leaves nobody behind
         os.close(watch)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from actions.order_form import DIGRESSIONS, LEAVING
 from actions.shop.port import Stage
 
 ROOT = Path(__file__).parents[3]
@@ -171,3 +172,15 @@ def test_no_example_teaches_two_intents() -> None:
             for line in item["examples"].splitlines():
                 intents.setdefault(line[2:].strip().lower(), set()).add(item["intent"])
     assert {example: names for example, names in intents.items() if len(names) > 1} == {}
+
+
+def test_every_intent_has_its_place_in_the_order_form() -> None:
+    """A new intent that is forgotten there would be taken for a wrong order number in the middle of the form."""
+    answers = {"order_status", "give_identifier", "affirm", "deny"}
+    assert set(DOMAIN["intents"]) == DIGRESSIONS | LEAVING | answers
+
+
+def test_every_intent_has_a_rule() -> None:
+    rules = [rule for path in (ROOT / "data" / "rules").glob("*.yml") for rule in load(path)["rules"]]
+    ruled = {step["intent"] for rule in rules for step in rule["steps"] if "intent" in step}
+    assert ruled == {*DOMAIN["intents"], "nlu_fallback"}
