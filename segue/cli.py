@@ -82,11 +82,11 @@ def serve(
     """Run one router process (containers, many machines)."""
     from segue.options import name_config, settings_or_refusal
 
-    name_config(config)
     if port is not None:
         os.environ["SEGUE_SERVER__PORT"] = str(port)
     if data_dir is not None:
         os.environ["SEGUE_DATA_DIR"] = str(data_dir.expanduser().absolute())
+    name_config(config)
     settings = settings_or_refusal()
 
     from segue.serve import serve as run

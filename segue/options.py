@@ -55,8 +55,11 @@ def name_config(given: Path | None) -> Path | None:
     if named is not None and not named.is_file():
         raise Refusal(f"There is no settings file {named}: name another with --config, or leave it out.")
     found = named or ROOT / "segue.toml"
-    os.environ["SEGUE_CONFIG"] = str(found.absolute()) if found.is_file() else ""
-    return found.absolute() if found.is_file() else None
+    config = found.absolute() if found.is_file() else None
+    os.environ["SEGUE_CONFIG"] = str(config or "")
+    # From here on relative paths in the settings are the checkout's, whatever folder this was called from.
+    os.chdir(ROOT)
+    return config
 
 
 def settings_or_refusal(**given: Any) -> Settings:
@@ -69,6 +72,7 @@ def settings_or_refusal(**given: Any) -> Settings:
 
 def read_options(*, port: int | None, data_dir: Path | None, config: Path | None, train: bool) -> Options:
     """Puts command line, environment and file together; refuses what cannot be meant."""
+    data_dir = data_dir.expanduser().absolute() if data_dir else None
     config = name_config(config)
     if port is not None and not 0 < port < 65536:
         raise Refusal(f"{port} is not a port: give a number from 1 to 65535, for example --port 8080.")
@@ -79,7 +83,7 @@ def read_options(*, port: int | None, data_dir: Path | None, config: Path | None
         host=settings.server.host,
         port=settings.server.port,
         # A path given here is the caller's; one from the settings is the checkout's.
-        data_dir=data_dir.expanduser().absolute() if data_dir else (ROOT / settings.data_dir.expanduser()),
+        data_dir=data_dir or ROOT / settings.data_dir.expanduser(),
         config=config,
         brand=ROOT / settings.brand.path,
         redis_url=settings.redis.url if "url" in settings.redis.model_fields_set else None,

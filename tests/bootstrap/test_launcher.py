@@ -18,7 +18,7 @@ import redis
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part in this exists on Linux only")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these tests watch processes by Linux means")
 
 
 def free_port() -> int:
@@ -164,7 +164,6 @@ def test_parts_that_do_not_listen_and_their_children_are_ended_too(start: Callab
         wait_gone(pid, 1)
 
 
-@linux_only
 def test_a_killed_launcher_takes_its_parts_with_it(start: Callable[..., Up]) -> None:
     up = start("bot=stubborn")
     up.wait_for("Ready in")
