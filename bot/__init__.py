@@ -1,1 +1,1 @@
-"""The Rasa island: one turn of a dialogue as a pure function, served on a unix socket. Nothing here imports the rest."""
+"""The Rasa island: one turn of a dialogue as a pure function, on a unix socket. Imports nothing of ours outside."""

@@ -87,7 +87,7 @@ class BrandResponses(TemplatedNaturalLanguageGenerator):
         message = tracker.latest_message.message_id if tracker.latest_message else None
         chosen = variations[zlib.crc32(f"{message}/{utter_action}".encode()) % len(variations)]
         if unknown := set(_PLACEHOLDER.findall(str(chosen.get("text") or ""))) - values.keys():
-            raise TurnFailure("response_missing", utter_action, f"Nothing fills {{{sorted(unknown)[0]}}}.")
+            raise TurnFailure("response_missing", utter_action, f"Nothing fills {{{min(unknown)}}}.")
         return self._fill_response(_copy(chosen), values)
 
 

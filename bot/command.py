@@ -12,9 +12,10 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 _WITH_ACTIONS = {"shell", "interactive", "run"}
@@ -63,7 +64,9 @@ def running_actions() -> Iterator[str]:
         socket = f"{folder}/actions.sock"
         command = [str(python), "-m", "actions.serve", "--socket", socket, "--data-dir", f"{folder}/data"]
         # A group of its own, so that Ctrl-C in the shell reaches Rasa alone.
-        server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True)
+        server = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True
+        )
         try:
             _wait_for(socket, server)
             yield socket
@@ -76,7 +79,7 @@ def running_actions() -> Iterator[str]:
                 server.wait()
 
 
-def _wait_for(socket: str, server: "subprocess.Popen[bytes]") -> None:
+def _wait_for(socket: str, server: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + ACTIONS_WITHIN
     while not Path(socket).exists():
         if server.poll() is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from rasa.shared.core.events import Event
 from rasa.shared.utils.common import all_subclasses

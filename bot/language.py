@@ -70,23 +70,18 @@ _GREETINGS = {
 _PORTUGUESE_SHAPES = re.compile(r"[ãõç]|[áéíóúâêô]|lh|nh|\w(?:cao|coes|ei|ou|inho|inha|ndo|mente|dade|eira|eiro)$")
 _ENGLISH_SHAPES = re.compile(r"^(?:wh|th|kn)|(?:ght|tion|ing|ck|sh|ed|ly|ess|ould|'s|n't|'re|'ll)$|ee|oo|^y")
 
-_ASKS = (
-    (
-        ENGLISH,
-        re.compile(
-            r"\b(?:speak|talk|write|answer|reply|switch|change)\b.{0,20}\benglish\b|\bin english\b|\benglish,? please\b|"
-            r"\A\W*english\W*\Z|\b(?:fal\w*|respond\w*|escrev\w*|mud\w*|troc\w*)\b.{0,20}\bingles\b|\bem ingles\b|\A\W*ingles\W*\Z"
-        ),
-    ),
-    (
-        PORTUGUESE,
-        re.compile(
-            r"\b(?:fal\w*|respond\w*|escrev\w*|mud\w*|troc\w*|volt\w*)\b.{0,20}\bportugues\b|\bem portugues\b|"
-            r"\bportugues,? por favor\b|\A\W*portugu(?:es|ese)\W*\Z|"
-            r"\b(?:speak|talk|write|answer|reply|switch|change)\b.{0,20}\bportuguese\b|\bin portuguese\b"
-        ),
-    ),
-)
+_SPEAK = r"(?:speak|talk|write|answer|reply|switch|change|fal\w*|respond\w*|escrev\w*|mud\w*|troc\w*|volt\w*)"
+
+
+def _asking(names: str) -> re.Pattern[str]:
+    """Asked by a verb ("can you speak …"), by "in …", politely ("…, please"), or by the name alone."""
+    return re.compile(
+        rf"\b{_SPEAK}\b.{{0,20}}\b(?:{names})\b|\b(?:in|em) (?:{names})\b|"
+        rf"\b(?:{names}),? (?:please|por favor)\b|\A\W*(?:{names})\W*\Z"
+    )
+
+
+_ASKS = ((ENGLISH, _asking("english|ingles")), (PORTUGUESE, _asking("portugues|portuguese")))
 _REFUSES = re.compile(r"\b(?:nao|don't|dont|do not|not|cannot|can't)\b")
 
 

@@ -62,7 +62,9 @@ def _typed(body: dict[str, Any], key: str, kind: type | tuple[type, ...], defaul
     value = body.get(key)
     if value is None:
         return default
-    if not isinstance(value, kind) or (isinstance(value, bool) and bool not in (kind if isinstance(kind, tuple) else (kind,))):
+    if not isinstance(value, kind) or (
+        isinstance(value, bool) and bool not in (kind if isinstance(kind, tuple) else (kind,))
+    ):
         raise _refuse(where + key, "This has the wrong type.")
     return value
 

@@ -107,26 +107,29 @@ async def serve(options: argparse.Namespace) -> None:
         turn_seconds=options.turn_seconds,
         action_seconds=options.action_seconds,
     )
-    model = Path(options.model).name
+    model = os.path.basename(options.model)  # noqa: PTH119 no file is touched
     app = build_app(turns, model=model, fingerprint=model.split(".")[0].removeprefix("segue-"))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.turn_seconds + 1)
     await runner.setup()
-    socket = Path(options.socket)
-    socket.unlink(missing_ok=True)
+    _remove(options.socket)
     # Never open to others, not even between bind and chmod.
     mask = os.umask(0o177)
     try:
-        await web.UnixSite(runner, str(socket)).start()
+        await web.UnixSite(runner, options.socket).start()
     finally:
         os.umask(mask)
-    log.info("ready: model %s on %s", model, socket)
+    log.info("ready: model %s on %s", model, options.socket)
     try:
         await stop.wait()
     finally:
         await runner.cleanup()
         if actions:
             await actions.close()
-        socket.unlink(missing_ok=True)
+        _remove(options.socket)
+
+
+def _remove(socket: str) -> None:
+    Path(socket).unlink(missing_ok=True)
 
 
 def parse_options(arguments: list[str]) -> argparse.Namespace:
@@ -148,10 +151,16 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
 
 def main() -> int:
     """Runs the server; 1 and one sentence when the model or the brand file cannot be used."""
-    for name, value in (("RASA_TELEMETRY_ENABLED", "false"), ("HF_HUB_OFFLINE", "1"), ("SQLALCHEMY_SILENCE_UBER_WARNING", "1")):
+    for name, value in (
+        ("RASA_TELEMETRY_ENABLED", "false"),
+        ("HF_HUB_OFFLINE", "1"),
+        ("SQLALCHEMY_SILENCE_UBER_WARNING", "1"),
+    ):
         os.environ.setdefault(name, value)
     options = parse_options(sys.argv[1:])
-    logging.basicConfig(level=os.environ.get("SEGUE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(
+        level=os.environ.get("SEGUE_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     die_with_parent()
     import warnings

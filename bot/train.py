@@ -16,9 +16,9 @@ import shutil
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Iterator
 
 SOURCES = Path(__file__).resolve().parent
 _VERSIONS = ("rasa", "scikit-learn", "numpy")
@@ -59,7 +59,7 @@ def fingerprint(*, config: Path, domain: Path, data: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _add(digest: "hashlib._Hash", name: str, file: Path) -> None:
+def _add(digest: hashlib._Hash, name: str, file: Path) -> None:
     content = file.read_bytes()
     digest.update(f"{name}\n{len(content)}\n".encode())
     digest.update(content)
@@ -89,7 +89,7 @@ def train(*, config: Path, domain: Path, data: Path, models: Path) -> Path:
     try:
         made = _train_in(work, config=config, domain=domain, data=data, name=target.name)
         # In one step: whoever looks sees no model or the whole one.
-        os.replace(made, target)
+        made.replace(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return target
@@ -134,11 +134,13 @@ def _train_in(work: Path, *, config: Path, domain: Path, data: Path, name: str) 
     finally:
         hooks.removeHandler(progress)
     if result.code != 0 or not result.model or not Path(result.model).is_file():
-        raise TrainingFailed(said.getvalue().strip().splitlines()[-1] if said.getvalue().strip() else "Rasa made no model.")
+        raise TrainingFailed(
+            said.getvalue().strip().splitlines()[-1] if said.getvalue().strip() else "Rasa made no model."
+        )
     return Path(result.model)
 
 
-def _check(importer: "object") -> list[str]:
+def _check(importer: object) -> list[str]:
     """What Rasa only whispers about: an unreadable domain is an error, the rest are notes."""
     domain = importer.get_domain()  # type: ignore[attr-defined]
     if domain.is_empty():
@@ -161,7 +163,9 @@ def _sentence(error: Exception) -> str:
 
 def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="bin/segue train", description="Trains the assistant when its data have changed.")
+    parser = argparse.ArgumentParser(
+        prog="bin/segue train", description="Trains the assistant when its data have changed."
+    )
     parser.add_argument("--models", "--out", default="models", type=Path, help="folder of trained models")
     parser.add_argument("--config", default="config.yml", type=Path)
     parser.add_argument("--domain", default="domain.yml", type=Path)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from typing import Any, Collection
+from collections.abc import Collection
+from typing import Any
 
 from bot.failure import TurnFailure
 
@@ -32,7 +33,7 @@ def parse_payload(payload: str, *, text: str, intents: Collection[str]) -> dict[
     """What the language model would have found, had the button's meaning been typed. Refuses an unknown intent."""
     match = _PAYLOAD.fullmatch(payload)
     if match is None:
-        raise TurnFailure("bad_request", "message.payload", "A payload looks like /intent{\"entity\": \"value\"}.")
+        raise TurnFailure("bad_request", "message.payload", 'A payload looks like /intent{"entity": "value"}.')
     intent = match["intent"]
     if intent not in intents:
         raise TurnFailure("bad_request", "message.payload", "The model does not know the intent of this payload.")

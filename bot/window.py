@@ -8,8 +8,9 @@ Exact for RulePolicy and forms. MemoizationPolicy looks back without limit, so i
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Iterable
+from typing import Any
 
 from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
 from rasa.shared.core.domain import Domain
@@ -25,7 +26,7 @@ from rasa.shared.core.events import (
 from rasa.shared.core.trackers import DialogueStateTracker
 
 # A window is shortened when it is longer than LONG; TAIL raw events stay.
-LONG = 120
+LONG = 100
 TAIL = 60
 _STATES = 8
 _MOST_STATES = 128
@@ -40,9 +41,7 @@ class Cut:
     exact: bool = True
 
 
-def shorten(
-    events: list[Event], domain: Domain, *, rule_length: int, tail: int = TAIL, states: int = _STATES
-) -> Cut:
+def shorten(events: list[Event], domain: Domain, *, rule_length: int, tail: int = TAIL, states: int = _STATES) -> Cut:
     """The shortest window found that leaves the same state behind; the events as they were when there is none."""
     start = _turn_start(events, tail)
     if start == 0:

@@ -11,6 +11,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
+from itertools import pairwise
 from typing import Any, Dict, List, Optional, Text
 
 import numpy as np
@@ -63,7 +64,7 @@ def features_of(words: List[str]) -> Counter[str]:
     for word in words:
         counts[f"w {word}"] += 1
         counts.update(pieces_of(word))
-    counts.update(f"w {first} {second}" for first, second in zip(words, words[1:]))
+    counts.update(f"w {first} {second}" for first, second in pairwise(words))
     return counts
 
 
@@ -208,6 +209,4 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):
         chances = np.exp(scores - scores.max())
         chances /= chances.sum()
         chances *= min(1.0, self.known_share(words) / self._config["min_known"])
-        return [
-            {"name": self._intents[place], "confidence": float(chances[place])} for place in np.argsort(-chances)
-        ]
+        return [{"name": self._intents[place], "confidence": float(chances[place])} for place in np.argsort(-chances)]

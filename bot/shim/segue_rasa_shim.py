@@ -224,21 +224,22 @@ def _hook_graph(module):
     node = module.GraphNode
     construct = node.__init__
 
-    def __init__(self, node_name, component_class, *args, **kwargs):
+    def construct_unless_refused(self, node_name, component_class, *args, **kwargs):
         refuse(component_class)
         construct(self, node_name, component_class, *args, **kwargs)
 
-    node.__init__ = __init__
+    node.__init__ = construct_unless_refused
+
+
+_HOOKS = {"rasa.engine.recipes.default_recipe": _hook_recipe, "rasa.engine.graph": _hook_graph}
 
 
 class HookFinder:
     """The first finder, for two module names only: lets the refusal in as soon as these modules are loaded."""
 
-    hooks = {"rasa.engine.recipes.default_recipe": _hook_recipe, "rasa.engine.graph": _hook_graph}
-
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        hook = cls.hooks.get(name)
+        hook = _HOOKS.get(name)
         if hook is None:
             return None
         from importlib.machinery import PathFinder

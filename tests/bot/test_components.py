@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -54,11 +55,12 @@ def test_identifiers_are_told_apart(text, expected):
 
 def test_no_two_identifiers_overlap():
     spans = sorted((one.start, one.end) for one in find_identifiers("pedido 52998224725 ou 81988887777 a@b.co 1001"))
-    assert all(first[1] <= second[0] for first, second in zip(spans, spans[1:]))
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
 
 
 @pytest.mark.parametrize(
-    "piece", ["9", "1.", "a@", "a.", "a@a.", "a", "é", "pedido ", "(81) ", "wwww.", "#1 ", " ", "/", "\u200b", "in english "]
+    "piece",
+    ["9", "1.", "a@", "a.", "a@a.", "a", "é", "pedido ", "(81) ", "wwww.", "#1 ", " ", "/", "\u200b", "in english "],
 )
 def test_hostile_text_takes_no_time(piece):
     text = "a@" + piece * (20_000 // len(piece))
@@ -105,7 +107,14 @@ async def test_gibberish_falls_to_the_fallback(loaded, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "intent"), [("oii", "greet"), ("cade meu pedidoo", "parcel"), ("HELLO", "greet"), ("olá 👋", "greet"), ("obrigadooo", "thanks")]
+    ("text", "intent"),
+    [
+        ("oii", "greet"),
+        ("cade meu pedidoo", "parcel"),
+        ("HELLO", "greet"),
+        ("olá 👋", "greet"),
+        ("obrigadooo", "thanks"),
+    ],
 )
 async def test_a_message_with_small_faults_is_still_understood(loaded, text, intent):
     assert intent == (await parse(loaded, text))["intent"]["name"]

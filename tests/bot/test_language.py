@@ -81,7 +81,20 @@ def test_an_english_message_is_answered_in_english_on_a_brazilian_browser(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["ok", "1001", "#1001", "status?", "", "👍", "ana@example.com", "where@is.my.order.com", "https://the.shop/when", "529.982.247-25", "pix", "..."],
+    [
+        "ok",
+        "1001",
+        "#1001",
+        "status?",
+        "",
+        "👍",
+        "ana@example.com",
+        "where@is.my.order.com",
+        "https://the.shop/when",
+        "529.982.247-25",
+        "pix",
+        "...",
+    ],
 )
 @pytest.mark.parametrize(("locale", "expected"), [("pt-BR", PORTUGUESE), ("en-GB", ENGLISH), (None, PORTUGUESE)])
 def test_what_says_nothing_leaves_the_locale_as_a_guess(text, locale, expected):
@@ -140,7 +153,8 @@ def test_a_mixed_message_goes_with_the_greater_part(text, expected):
 
 
 @pytest.mark.parametrize(
-    ("locale", "expected"), [("pt", PORTUGUESE), ("pt-PT", PORTUGUESE), ("en-US", ENGLISH), ("es-AR", ENGLISH), ("", PORTUGUESE)]
+    ("locale", "expected"),
+    [("pt", PORTUGUESE), ("pt-PT", PORTUGUESE), ("en-US", ENGLISH), ("es-AR", ENGLISH), ("", PORTUGUESE)],
 )
 def test_a_locale_greets(locale, expected):
     assert expected == from_locale(locale)

@@ -10,8 +10,9 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import aiohttp
 import async_timeout
@@ -40,14 +41,23 @@ class Server:
             self.process = await asyncio.create_subprocess_exec(
                 *self.command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=log, stderr=log
             )
-        await until(lambda: Path(self.socket).exists() or self.process.returncode is not None, 60)
+        await until(lambda: self.is_there() or self.process.returncode is not None, 60)
         assert self.process.returncode is None, self.log.read_text()
         return self
 
+    def is_there(self) -> bool:
+        return Path(self.socket).exists()
+
+    def mode(self) -> int:
+        return stat.S_IMODE(Path(self.socket).stat().st_mode)
+
     async def ask(self, method: str, path: str, **options: Any) -> tuple[int, Any]:
-        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(self.socket)) as session:
-            async with session.request(method, f"http://bot{path}", **options) as response:
-                return response.status, await response.json()
+        connector = aiohttp.UnixConnector(self.socket)
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.request(method, f"http://bot{path}", **options) as response,
+        ):
+            return response.status, await response.json()
 
 
 async def until(condition: Callable[[], bool], seconds: float) -> None:
@@ -72,7 +82,7 @@ def body(text: str) -> dict[str, Any]:
 
 
 async def test_the_server_answers_and_tells_nobody_what_was_said(server, actions):
-    assert 0o600 == stat.S_IMODE(os.stat(server.socket).st_mode)
+    assert 0o600 == server.mode()
     status, health = await server.ask("GET", "/health")
     assert (200, True, "pocket.tar.gz") == (status, health["ready"], health["model"])
 
@@ -90,7 +100,7 @@ async def test_the_server_answers_and_tells_nobody_what_was_said(server, actions
 
     server.process.send_signal(signal.SIGTERM)
     assert 0 == await asyncio.wait_for(server.process.wait(), 15)
-    assert not Path(server.socket).exists()
+    assert not server.is_there()
     log = server.log.read_text()
     assert SECRET not in log
     assert "failed: action_status at action_broken" in log
@@ -119,12 +129,12 @@ async def test_the_server_ends_with_its_parent(model, brand, actions):
             stdout=asyncio.subprocess.PIPE,
         )
         child = int(await parent.stdout.readline())
-        await until(lambda: Path(server.socket).exists() or not _alive(child), 60)
+        await until(lambda: server.is_there() or not _alive(child), 60)
         assert _alive(child)
         parent.kill()
         await parent.wait()
         await until(lambda: not _alive(child), 15)
-        assert not Path(server.socket).exists()
+        assert not server.is_there()
 
 
 def _alive(pid: int) -> bool:

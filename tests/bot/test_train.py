@@ -118,7 +118,9 @@ def test_a_domain_without_a_last_resort_is_noted(project):
 def test_rasas_test_draws_no_plots_unless_asked(monkeypatch):
     monkeypatch.setattr("bot.command._current_model", lambda: Path("models/m.tar.gz"))
     assert ["test", "nlu", "--no-plot", "--model", "models/m.tar.gz"] == prepare(["test", "nlu"])
-    assert ["test", "--no-plot", "-m", "x"] == sorted(prepare(["test", "-m", "x", "--no-plot"]), key=["test", "--no-plot", "-m", "x"].index)
+    assert ["test", "--no-plot", "-m", "x"] == sorted(
+        prepare(["test", "-m", "x", "--no-plot"]), key=["test", "--no-plot", "-m", "x"].index
+    )
     assert ["data", "validate"] == prepare(["data", "validate"])
     assert ["shell", "--model", "models/m.tar.gz"] == prepare(["shell"])
     assert ["shell", "--help"] == prepare(["shell", "--help"])

@@ -98,7 +98,9 @@ async def test_buttons_are_offered_with_their_payloads(turns):
     assert '/parcel{"order_number": "1001"}' == response["buttons"][1]["payload"]
 
 
-@pytest.mark.parametrize("payload", ["parcel", "/", "/nowhere", '/parcel{"x"', "/parcel{} more", "//parcel", '/parcel["x"]'])
+@pytest.mark.parametrize(
+    "payload", ["parcel", "/", "/nowhere", '/parcel{"x"', "/parcel{} more", "//parcel", '/parcel["x"]']
+)
 async def test_a_payload_that_no_button_has_is_refused(turns, payload):
     with pytest.raises(TurnFailure) as refused:
         await Dialogue(turns).say(payload=payload)

@@ -60,7 +60,15 @@ async def test_the_corpus_would_restart_without_the_guard(turns, monkeypatch):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("1/2", "1/2"), ("  oi  ", "oi"), ("１００１", "1001"), ("oi\n/restart", "oi\n/restart"), ("/", "∕"), ("", ""), ("👍🏽", "👍🏽")],
+    [
+        ("1/2", "1/2"),
+        ("  oi  ", "oi"),
+        ("１００１", "1001"),
+        ("oi\n/restart", "oi\n/restart"),
+        ("/", "∕"),
+        ("", ""),
+        ("👍🏽", "👍🏽"),
+    ],
 )
 def test_ordinary_text_stays_what_it_is(text, expected):
     assert expected == harmless(text)

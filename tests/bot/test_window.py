@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from dialogue import Dialogue, timeless
@@ -52,7 +53,9 @@ def slots_and_last(events: list[Event], turns: Any) -> list[Event]:
     return list(latest.values()) + events[-window.TAIL :]
 
 
-async def differences(turns: Any, cut: Callable[..., list[Event]], seed: int, *, inject: bool) -> tuple[int, Counter[str]]:
+async def differences(
+    turns: Any, cut: Callable[..., list[Event]], seed: int, *, inject: bool
+) -> tuple[int, Counter[str]]:
     """Plays a random dialogue twice, once with every window cut; counts the turns that differ."""
     chance = random.Random(seed)
     whole, short = Dialogue(turns, f"fuzz{seed}", cut=False), Dialogue(turns, f"fuzz{seed}", cut=False)
@@ -179,7 +182,13 @@ async def test_a_difference_keeps_everything(turns, monkeypatch):
 
 def test_a_tail_begins_with_a_turn():
     listen = ActionExecuted("action_listen")
-    events: list[Event] = [listen, ActionExecuted("utter_x"), listen, ActionExecuted("utter_x"), ActionExecuted("utter_y")]
+    events: list[Event] = [
+        listen,
+        ActionExecuted("utter_x"),
+        listen,
+        ActionExecuted("utter_x"),
+        ActionExecuted("utter_y"),
+    ]
     assert 3 == window._turn_start(events, 2)
     assert 3 == window._turn_start(events, 1)
     assert 1 == window._turn_start(events, 3)
