@@ -36,6 +36,7 @@ DIGRESSIONS = frozenset(
         "find_order_number",
         "cancel_order",
         "products",
+        "account",
         "privacy",
         "out_of_scope",
     }
