@@ -42,6 +42,14 @@ class Shop:
         )
         return Chat(self.page, frame)
 
+    def launcher_name(self) -> str:
+        """What a screen reader says for the launcher. The accessibility tree sees into a closed shadow root."""
+        session = self.page.context.new_cdp_session(self.page)
+        nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+        session.detach()
+        names = [node["name"]["value"] for node in nodes if node.get("role", {}).get("value") == "button"]
+        return str(next(name for name in names if name.startswith(("Abrir conversa", "Fechar conversa"))))
+
     def violations(self) -> list[str]:
         words = ("Content Security Policy", "Trusted Type", "uncaught:")
         return [line for line in self._said_by_browser if any(word in line for word in words)]

@@ -5,6 +5,7 @@ const LAST = 30000;
 
 export class Pause {
   #tries = 0;
+  #named = false;
   /** @type {(() => void) | null} */ #wake = null;
 
   constructor() {
@@ -17,13 +18,13 @@ export class Pause {
     this.#tries = 0;
   }
 
-  /** End a wait now, unless the server named its time. */
-  wake() {
-    this.#wake?.();
+  /** End a wait now; one whose length the server named only with `certain` news that the server is there. */
+  wake(certain = false) {
+    if (certain || !this.#named) this.#wake?.();
   }
 
   /**
-   * Wait; at least `named` milliseconds when the server asked for that, and then nothing ends it early.
+   * Wait; at least `named` milliseconds when the server asked for that, and then hardly anything ends it early.
    * @param {number} [named]
    * @returns {Promise<void>}
    */
@@ -36,7 +37,8 @@ export class Pause {
         resolve();
       };
       const timer = setTimeout(done, Math.max(named, span));
-      if (!named) this.#wake = done;
+      this.#named = named > 0;
+      this.#wake = done;
     });
   }
 }

@@ -33,9 +33,11 @@ export class Conversation {
   /** @param {import("./api.js").Api} api @param {import("./keep.js").Keep} keep */
   constructor(api, keep) {
     this.#api = api;
-    this.outbox = new Outbox(api, keep, (item, { id, seq }) =>
-      this.#insert({ id, seq, author: { kind: "customer" }, channel: "webchat", text: item.text, at: item.at, status: "sent" }),
-    );
+    this.outbox = new Outbox(api, keep, (item, { id, seq }) => {
+      this.#insert({ id, seq, author: { kind: "customer" }, channel: "webchat", text: item.text, at: item.at, status: "sent" });
+      // Somebody waits for an answer, and the server is there.
+      this.#pause.wake(true);
+    });
   }
 
   /** Follow the conversation for as long as the page lives. */

@@ -94,7 +94,9 @@ async function start(hello, port) {
   /** @type {Scene["say"]} */
   const say = (text, button) => {
     const queued = chat.outbox.add(text, button);
-    notice.value = queued ? notice.value : t("full");
+    const full = t("full");
+    if (!queued) notice.value = full;
+    else if (notice.value === full) notice.value = "";
     if (queued && button) composer?.focus();
     return queued;
   };
