@@ -18,6 +18,7 @@ from rasa.shared.core.events import (
     ActionExecuted,
     ActionExecutionRejected,
     ActiveLoop,
+    BotUttered,
     ConversationPaused,
     Event,
     SessionStarted,
@@ -28,13 +29,13 @@ from rasa.shared.core.trackers import DialogueStateTracker
 # A window is shortened when it is longer than LONG; TAIL raw events stay.
 LONG = 100
 TAIL = 60
-_STATES = 8
+_STATES = 4
 _MOST_STATES = 128
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A shorter window and how many past states it took; `exact` is false when nothing shorter would do."""
+    """A window and how many past states it took; `exact` is false when what came out shorter was not the same."""
 
     events: list[Event]
     states: int
@@ -42,7 +43,7 @@ class Cut:
 
 
 def shorten(events: list[Event], domain: Domain, *, rule_length: int, tail: int = TAIL, states: int = _STATES) -> Cut:
-    """The shortest window found that leaves the same state behind; the events as they were when there is none."""
+    """A shorter window that leaves the same state behind; the events as they were when there is none."""
     start = _turn_start(events, tail)
     if start == 0:
         return Cut(events, 0)
@@ -51,7 +52,10 @@ def shorten(events: list[Event], domain: Domain, *, rule_length: int, tail: int 
     whole = _state(domain, events, rule_length)
     while states <= _MOST_STATES:
         shorter = _base(domain, past, applied, states) + kept
-        if len(shorter) < len(events) and _state(domain, shorter, rule_length) == whole:
+        if len(shorter) >= len(events):
+            # Keeping more states would only make it longer.
+            return Cut(events, states)
+        if _state(domain, shorter, rule_length) == whole:
             return Cut(shorter, states)
         states *= 2
     return Cut(events, 0, exact=False)
@@ -90,7 +94,22 @@ def _base(domain: Domain, past: list[Event], applied: list[Event], states: int) 
     first = min((event.timestamp for event in stretch), default=past[-1].timestamp)
     for event in base:
         event.timestamp = first
-    return base + stretch
+    return base + _without_leftovers(stretch)
+
+
+def _without_leftovers(stretch: list[Event]) -> list[Event]:
+    """Folding a form leaves its slot and bot events behind; of these only the last value before an action counts."""
+    kept: list[Event] = []
+    later: set[str] = set()
+    for event in reversed(stretch):
+        if isinstance(event, BotUttered) or (isinstance(event, SlotSet) and event.key in later):
+            continue
+        if isinstance(event, SlotSet):
+            later.add(event.key)
+        elif event.type_name != "active_loop":
+            later.clear()
+        kept.append(event)
+    return kept[::-1]
 
 
 def _stretch_start(applied: list[Event], states: int) -> int:
