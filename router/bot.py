@@ -7,15 +7,21 @@ after a crash.
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import aiohttp
 import msgspec
 
+from router import metrics
+from router.bot_workers import BotFailure, BotWorker, WorkerGone, sockets_in
+
 WINDOW_FORMAT = b"\x01"
+
+LOOK = 1.0
+"""Seconds between two looks at the folder of workers."""
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -58,15 +64,6 @@ class Answer(msgspec.Struct, frozen=True):
     requests: tuple[Request, ...] = ()
 
 
-class BotFailure(Exception):
-    """The bot gave no answer; `kind` says why. Nothing of the turn happened."""
-
-    def __init__(self, kind: str, where: str = "") -> None:
-        super().__init__(f"{kind} {where}".strip())
-        self.kind = kind
-        self.where = where
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
     """What the bot is asked in one turn."""
@@ -83,50 +80,98 @@ class Question:
 
 
 class Bot:
-    """Asks the bot's process over its unix socket."""
+    """Asks the bot's processes. `path` is a unix socket, or a folder of them.
 
-    def __init__(self, socket: Path, *, deadline: float = 10.0) -> None:
+    A folder holds one socket a worker, `<generation>-<number>.sock`, and a file `current` that names the generation
+    which takes new turns: so a new model starts beside the old one and loses no turn.
+    """
+
+    def __init__(self, path: Path, *, deadline: float = 10.0, second_after: float = 4.0) -> None:
+        self._path = path
         self._deadline = deadline
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(path=str(socket), limit=64),
-            # One clock alone, in `ask`: of two that strike together, the inner one would hide the outer.
-            timeout=aiohttp.ClientTimeout(total=None),
-        )
+        self._second_after = second_after
+        self._workers: dict[Path, BotWorker] = {}
+        self._retired: list[BotWorker] = []
+        self._looked = float("-inf")
         self._read = msgspec.json.Decoder(Answer)
 
     async def close(self) -> None:
-        await self._http.close()
+        for worker in (*self._workers.values(), *self._retired):
+            await worker.close()
 
     async def ready(self) -> bool:
-        try:
-            async with self._http.get("http://bot/health", timeout=aiohttp.ClientTimeout(total=1)) as response:
-                return response.status == 200 and bool((await response.json()).get("ready"))
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
-            return False
+        """Whether some worker answers."""
+        await self._look()
+        return any([await worker.ready() for worker in list(self._workers.values())])
 
     async def ask(self, question: Question) -> Answer:
-        """One turn. Raises `BotFailure` when no answer came before the deadline."""
+        """One turn. Raises `BotFailure` when no answer came before the deadline.
+
+        The turn is pure: a worker that is gone is replaced by another, a slow one gets a second one beside it.
+        """
+        body = _body(question)
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._ask(_body(question))
+                raw = await self._first_answer(body)
         except TimeoutError as error:
             raise BotFailure("deadline", f"{self._deadline} s") from error
+        try:
+            return self._read.decode(raw)
+        except msgspec.DecodeError as error:
+            raise BotFailure("bad_answer") from error
 
-    async def _ask(self, body: bytes) -> Answer:
+    async def _first_answer(self, body: bytes) -> bytes:
+        """The first answer of the first worker, or of a second one started when the first takes long."""
+        first = asyncio.ensure_future(self._answer(body, avoid=None))
+        asking = [first]
+        try:
+            done, _ = await asyncio.wait(asking, timeout=self._second_after)
+            if not done:
+                metrics.BOT_SECOND.inc()
+                asking.append(asyncio.ensure_future(self._answer(body, avoid=self._busiest())))
+                done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().result()
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+    async def _answer(self, body: bytes, *, avoid: BotWorker | None) -> bytes:
+        """Over dead and replaced workers, until somebody answers; the caller has the deadline."""
         while True:
-            try:
-                async with self._http.post(
-                    "http://bot/turn", data=body, headers={"Content-Type": "application/json"}
-                ) as response:
-                    raw = await response.read()
-                    if response.status == 200:
-                        return self._read.decode(raw)
-                    raise _failure(response.status, raw)
-            except msgspec.DecodeError as error:
-                raise BotFailure("bad_answer") from error
-            except aiohttp.ClientConnectionError:
-                # Its process is down or was replaced under us; the turn is pure, so ask again until the deadline.
-                await asyncio.sleep(0.25)
+            await self._look()
+            worker = self._choose(avoid)
+            if worker is not None:
+                try:
+                    return await worker.take(body)
+                except WorkerGone:
+                    metrics.BOT_GONE.inc()
+                    avoid = worker
+                    continue
+            avoid = None
+            await asyncio.sleep(0.1)
+
+    def _choose(self, avoid: BotWorker | None) -> BotWorker | None:
+        """The least busy worker whose breaker is closed; the one to avoid only when there is no other."""
+        able = [worker for worker in self._workers.values() if worker.breaker.lets_through()]
+        others = [worker for worker in able if worker is not avoid]
+        return min(others or able, key=lambda worker: worker.under_way, default=None)
+
+    def _busiest(self) -> BotWorker | None:
+        return max(self._workers.values(), key=lambda worker: worker.under_way, default=None)
+
+    async def _look(self) -> None:
+        """Which workers there are: looked at once a second, and at once while there is none."""
+        if time.monotonic() < self._looked + LOOK and self._workers:
+            return
+        self._looked = time.monotonic()
+        sockets = await asyncio.to_thread(sockets_in, self._path)
+        for path in sockets - self._workers.keys():
+            self._workers[path] = BotWorker(path)
+        for path in self._workers.keys() - sockets:
+            gone = self._workers.pop(path)
+            gone.retire()
+            self._retired = [*(worker for worker in self._retired if not worker.closed), gone]
 
 
 def joined_window(before: bytes, answer: Answer) -> bytes:
@@ -168,11 +213,3 @@ def _body(question: Question) -> bytes:
             "dry_run": False,
         }
     )
-
-
-def _failure(status: int, raw: bytes) -> BotFailure:
-    try:
-        problem = msgspec.json.decode(raw, type=dict[str, Any])
-    except msgspec.DecodeError:
-        return BotFailure("status", str(status))
-    return BotFailure(str(problem.get("type", "status")), str(problem.get("where", "")))

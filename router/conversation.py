@@ -47,6 +47,14 @@ class Asked:
     payload: str = ""
 
 
+def chosen(text: str, numbered: tuple[str, ...]) -> str | None:
+    """The button that a typed number means: only while those numbers are the last thing that was asked."""
+    number = text.strip().rstrip(".)")
+    if number.isascii() and number.isdigit() and 1 <= int(number) <= len(numbered):
+        return numbered[int(number) - 1]
+    return None
+
+
 def asked(batch: tuple[Content, ...], payload: str | None) -> Asked:
     """The texts of a burst joined by newlines; a known button by its payload, an unknown one by its visible title."""
     if payload is not None:

@@ -36,12 +36,17 @@ class Ingest:
     store: Store
     windows: dict[str, int]
     answers_now: Callable[[], Awaitable[bool]]
+    no_room: Callable[[], str] = lambda: ""
+    """Why messages are turned away now; empty when there is room."""
 
     async def ready(self) -> bool:
         return await self.answers_now()
 
     async def accept(self, inbound: Inbound) -> Accepted:
         """Raises `NotUnderstood` for what can never be taken, `TryAgain` when nothing was written."""
+        if why := self.no_room():
+            metrics.REFUSED.labels(why).inc()
+            raise TryAgain("no room for more messages just now", after=10)
         try:
             enqueued = await self._enqueue(inbound)
         except MailboxFull as error:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
 import uuid_utils
 
-from connectors.contract import Author, Button, Buttons, Choice, Content, Image, Text
+from connectors.contract import Author, Button, Buttons, Capabilities, Choice, Content, Identity, Image, Text
+from connectors.fallback import numbered
 from router import conversation, metrics
-from router.bot import Answer, Bot, BotFailure, Question, Response, joined_window
+from router.bot import Answer, Bot, Question, Response, joined_window
+from router.bot_workers import BotFailure
 from router.store import Claim, Commit, Entry, NewEntry, OfferedButton, Store, StoreUnavailable
 from router.text import Sentences, speakable
 
@@ -28,6 +30,10 @@ MOMENT_AFTER = 5.0
 
 LONGEST_TURN = 60.0
 
+LARGEST_COMMIT = 256 * 1024
+MOST_ITEMS = 500
+"""What one commit may bring into Redis; a bot that brings more has failed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turns:
@@ -37,6 +43,8 @@ class Turns:
     bot: Bot
     sentences: Sentences
     assistant: str
+    capabilities: Mapping[str, Capabilities] = field(default_factory=dict)
+    """Of every channel account that is not live: what is said there goes through the outbox."""
 
     async def run(self, claim: Claim) -> Commit:
         """What this turn leaves behind. The caller commits it."""
@@ -57,19 +65,20 @@ class Turns:
         try:
             async with self._at_work(claim):
                 answer = await self.bot.ask(question)
-            window = joined_window(claim.window, answer)
+            commit = self._answer(claim, answer, joined_window(claim.window, answer))
         except BotFailure as failure:
             log.warning("turn.failed", turn=claim.turn_id, kind=failure.kind, where=failure.where)
             metrics.TURNS.labels("failed").inc()
             return self._apology(claim, dead="")
         metrics.TURNS.labels(answer.outcome).inc()
-        return self._answer(claim, answer, window)
+        return commit
 
     async def _question(self, claim: Claim) -> Question:
         contents = tuple(written.entry.content for written in claim.batch if written.entry.content is not None)
-        payload = None
-        if isinstance(last := contents[-1], Choice):
-            offered = await self.store.find_button(claim.customer, last.button)
+        payload: str | None = None
+        button = self._button(claim, contents)
+        if button:
+            offered = await self.store.find_button(claim.customer, button)
             payload = offered.payload if offered else None
         asked = conversation.asked(contents, payload)
         locale = claim.state.get("loc", "")
@@ -84,6 +93,15 @@ class Turns:
             new_session=claim.state.get("ns") == "1",
             window=claim.window,
         )
+
+    def _button(self, claim: Claim, contents: tuple[Content, ...]) -> str | None:
+        """The button that was tapped, or meant by a typed number."""
+        last = contents[-1]
+        if isinstance(last, Choice):
+            return last.button
+        if len(contents) == 1 and isinstance(last, Text) and (offered := claim.state.get("num")):
+            return conversation.chosen(last.text, tuple(offered.split(" ")))
+        return None
 
     @contextlib.asynccontextmanager
     async def _at_work(self, claim: Claim) -> AsyncIterator[None]:
@@ -101,7 +119,8 @@ class Turns:
             await self.store.hint_typing(claim.customer, on=True)
             await asyncio.sleep(MOMENT_AFTER - TYPING_AFTER)
             with contextlib.suppress(StoreUnavailable):
-                await self.store.interject(claim, self._entry(claim, Text(self._say("moment", claim)), kind="system"))
+                entry = self._entry(claim, Text(self._say("moment", claim)), kind="system")
+                await self.store.interject(claim, NewEntry(entry, to=self._to(claim)))
             await asyncio.sleep(LONGEST_TURN)
         finally:
             await self.store.hint_typing(claim.customer, on=False)
@@ -116,12 +135,17 @@ class Turns:
             "slots": bytes(answer.state.slots).decode(),
             "form": answer.state.form or "",
             "ask": "",
+            "num": self._numbered(claim, entries),
             "tr_seq": str(claim.batch[-1].seq),
             "ns": "",
         }
         if answer.state.requested_slot and entries and entries[-1].entry.content is not None:
             state["ask"] = msgspec.json.encode(entries[-1].entry.content).decode()
         events = ["turn.fallback"] if answer.fallback else []
+        items = len(entries) + sum(len(new.buttons) for new in entries)
+        size = len(window) + sum(map(len, state.values())) + sum(len(r.text) for r in answer.responses)
+        if items > MOST_ITEMS or size > LARGEST_COMMIT:
+            raise BotFailure("too_large", f"{items} items, {size} bytes")
         return Commit(entries=entries, state=state, window=window, events=events)
 
     def _composed(self, claim: Claim, response: Response) -> list[NewEntry]:
@@ -139,14 +163,26 @@ class Turns:
             content = Text(response.text)
         else:
             return []
-        return [NewEntry(self._entry(claim, content), buttons=offered)]
+        return [NewEntry(self._entry(claim, content), buttons=offered, to=self._to(claim))]
+
+    def _to(self, claim: Claim) -> tuple[Identity, ...]:
+        """Where an answer is delivered: the channel last used. A live one reads the journal by itself."""
+        return (claim.identity,) if claim.identity.account in self.capabilities else ()
+
+    def _numbered(self, claim: Claim, entries: Sequence[NewEntry]) -> str:
+        """The buttons of the last thing said, when the channel can only show them as numbers."""
+        capabilities = self.capabilities.get(claim.identity.account)
+        if capabilities is None or not entries or entries[-1].entry.content is None:
+            return ""
+        return " ".join(numbered(entries[-1].entry.content, capabilities))
 
     def _apology(self, claim: Claim, *, dead: str) -> Commit:
         """The bot could not answer: say so, and offer a person. The dialogue stays as it was."""
         person = OfferedButton(secrets.token_urlsafe(12), self._say("button_person", claim), "/human_request")
         content = Buttons(self._say("apology", claim), (Button(person.id, person.title),))
         entry = self._entry(claim, content, kind="system")
-        return Commit(entries=[NewEntry(entry, buttons=(person,))], events=["turn.failed"], dead=dead)
+        new = NewEntry(entry, buttons=(person,), to=self._to(claim))
+        return Commit(entries=[new], state={"num": self._numbered(claim, [new])}, events=["turn.failed"], dead=dead)
 
     def _entry(self, claim: Claim, content: Content, kind: str = "bot") -> Entry:
         author = Author("bot" if kind == "bot" else "system", self.assistant)

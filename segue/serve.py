@@ -10,19 +10,24 @@ import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 import structlog
 from aiohttp import web
 
+from connectors.contract import Sender
 from connectors.sealing import Seals
 from connectors.webchat import Brand, Refused, Webchat
 from router.bot import Bot
 from router.feed import JournalFeed
 from router.ingest import Ingest
+from router.outbox import Outbox
+from router.room import Room
 from router.store import Store, StoreError, StoreUnavailable
 from router.store.hints import Hints
 from router.store.store import connect
+from router.sweeps import Sweeps
 from router.text import LANGUAGES, Sentences
 from router.turn import Turns
 from router.web import Health, Pages, application
@@ -36,15 +41,19 @@ log = structlog.get_logger()
 LISTENING = "router.listening"
 
 
-def serve(settings: Settings) -> int:
+Role = Literal["edge", "worker", "all"]
+"""edge: takes messages and shows the journal; worker: turns, outbox, timers, sweeps; both answer health and metrics."""
+
+
+def serve(settings: Settings, role: Role = "all") -> int:
     """Runs the router until SIGTERM or SIGINT. 0 when it ended as asked. Raises `SettingsError` for what cannot run."""
     configure_logging()
     files = Files.read(settings)
     try:
         import uvloop
     except ImportError:  # not built for this platform
-        return asyncio.run(_serve(settings, files))
-    return uvloop.run(_serve(settings, files))
+        return asyncio.run(_serve(settings, files, role))
+    return uvloop.run(_serve(settings, files, role))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +74,11 @@ class Files:
         return cls(brand, sentences, load_keys(settings.data_dir), embed)
 
 
-async def _serve(settings: Settings, files: Files) -> int:
+async def _serve(settings: Settings, files: Files, role: Role) -> int:
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
-    async with router(settings, files) as app:
+    async with router(settings, files, role) as app:
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=2)
         await runner.setup()
         try:
@@ -88,27 +97,20 @@ async def _serve(settings: Settings, files: Files) -> int:
 
 
 @contextlib.asynccontextmanager
-async def router(settings: Settings, files: Files) -> AsyncIterator[web.Application]:
-    """Everything built and running behind one application; ended in the opposite order."""
-    sites = settings.shown_sites()
+async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncIterator[web.Application]:
+    """Everything of a role built and running behind one application; ended in the opposite order."""
     async with contextlib.AsyncExitStack() as house:
-        store = Store(connect(settings.redis.url), lease=int(settings.redis.lease_seconds * 1000))
+        store = Store(
+            connect(settings.redis.url),
+            lease=int(settings.redis.lease_seconds * 1000),
+            idle=int(settings.conversation.idle_hours * 3_600_000),
+        )
         house.push_async_callback(store.close)
         bot = Bot(settings.bot.socket, deadline=settings.bot.deadline_seconds)
         house.push_async_callback(bot.close)
         hints = Hints(connect(settings.redis.url))
         house.push_async_callback(hints.close)
         house.push_async_callback(_ended, asyncio.create_task(hints.run(), name="hints"))
-
-        feed = JournalFeed(store, hints)
-        feed.start()
-        house.push_async_callback(feed.stop)
-        worker = Worker(store, Turns(store, bot, files.sentences, str(files.brand["assistant"])), hints)
-        house.push_async_callback(worker.stop)
-        house.push_async_callback(
-            _ended, asyncio.create_task(_work_when_ready(store, bot, worker), name="worker start")
-        )
-
         health = Health(
             {
                 "redis": _remembered(lambda: _redis_state(store)),
@@ -116,34 +118,80 @@ async def router(settings: Settings, files: Files) -> AsyncIterator[web.Applicat
                 "actions": _remembered(lambda: _actions_state(settings.actions.socket)),
             }
         )
-        door = Ingest(store, {"webchat": settings.widget.burst_ms}, health.ready)
-        webchat = Webchat(door, feed, Seals(files.keys), sites, _shown_brand(files))
-        pages = Pages(ROOT / "web", files.embed, sites)
-        app = application([*pages.routes(), *health.routes(), *webchat.routes()], Refused)
-        app.on_shutdown.append(lambda _: webchat.close())
+        routes = health.routes()
+        on_shutdown: list[Callable[[], Awaitable[None]]] = []
+        if role != "worker":
+            edge, close_streams = await _edge(house, settings, files, store, hints, health)
+            routes += edge
+            on_shutdown.append(close_streams)
+        if role != "edge":
+            await _workers(house, settings, files, store, bot, hints)
+        app = application(routes, Refused)
+        for end in on_shutdown:
+            app.on_shutdown.append(lambda _, end=end: end())  # type: ignore[misc]
         yield app
+
+
+async def _edge(
+    house: contextlib.AsyncExitStack, settings: Settings, files: Files, store: Store, hints: Hints, health: Health
+) -> tuple[list[web.RouteDef], Callable[[], Awaitable[None]]]:
+    """What takes messages and shows the journal: its routes, and how its streams are told goodbye."""
+    sites = settings.shown_sites()
+    feed = JournalFeed(store, hints)
+    feed.start()
+    house.push_async_callback(feed.stop)
+    room = Room(store, settings.data_dir)
+    room.start()
+    house.push_async_callback(room.stop)
+    door = Ingest(store, {"webchat": settings.widget.burst_ms}, health.ready, lambda: room.refusal)
+    webchat = Webchat(door, feed, Seals(files.keys), sites, _shown_brand(files))
+    return [*Pages(ROOT / "web", files.embed, sites).routes(), *webchat.routes()], webchat.close
+
+
+async def _workers(
+    house: contextlib.AsyncExitStack, settings: Settings, files: Files, store: Store, bot: Bot, hints: Hints
+) -> None:
+    """What runs turns, delivers, and sweeps."""
+    senders: dict[str, Sender] = {}
+    outbox = Outbox(store, senders, hints)
+    capabilities = {account: sender.capabilities for account, sender in senders.items()}
+    turns = Turns(store, bot, files.sentences, str(files.brand["assistant"]), capabilities)
+    worker = Worker(store, turns, hints)
+    sweeps = Sweeps(store)
+    house.push_async_callback(outbox.stop)
+    house.push_async_callback(sweeps.stop)
+    house.push_async_callback(worker.stop)
+
+    async def start() -> None:
+        """Messages wait in their mailboxes until there is a bot to ask; an apology for a slow start helps nobody."""
+        if await _format_fits(store):
+            outbox.start()
+            sweeps.start()
+            while not await bot.ready():  # noqa: ASYNC110  another process's readiness has no event
+                await asyncio.sleep(0.25)
+            worker.start()
+            log.info("worker.started")
+
+    house.push_async_callback(_ended, asyncio.create_task(start(), name="worker start"))
+
+
+async def _format_fits(store: Store) -> bool:
+    """Waits for Redis; False when it holds data that this version cannot read."""
+    while True:
+        try:
+            await store.check_format()
+        except StoreUnavailable:
+            await asyncio.sleep(0.25)
+        except StoreError as error:
+            log.error("store.format", error=str(error))
+            return False
+        else:
+            return True
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-async def _work_when_ready(store: Store, bot: Bot, worker: Worker) -> None:
-    """Messages wait in their mailboxes until there is a bot to ask; an apology for a slow start helps nobody."""
-    while True:
-        try:
-            await store.check_format()
-            if await bot.ready():
-                break
-        except StoreUnavailable:
-            pass
-        except StoreError as error:
-            log.error("store.format", error=str(error))
-            return
-        await asyncio.sleep(0.25)
-    worker.start()
-    log.info("worker.started")
 
 
 def load_brand(path: Path) -> dict[str, object]:

@@ -93,6 +93,11 @@ class Widget(_Part):
     """Quick texts of this many milliseconds are one turn; 0 switches it off."""
 
 
+class Conversation(_Part):
+    idle_hours: Annotated[float, Field(ge=0)] = 24.0
+    """Quiet hours after which a conversation that the bot has is closed; 0 never."""
+
+
 class Settings(BaseSettings):
     """All of them."""
 
@@ -112,6 +117,7 @@ class Settings(BaseSettings):
     actions: ActionsPart = ActionsPart()
     brand: BrandPart = BrandPart()
     widget: Widget = Widget()
+    conversation: Conversation = Conversation()
     sites: dict[str, Site] = {}
 
     @classmethod

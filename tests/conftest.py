@@ -11,7 +11,7 @@ from blockbuster import BlockBuster
 from fakes.redis_server import RedisServer, redis_binaries
 
 from router.store import Store
-from router.store.store import connect
+from router.store import connect
 
 
 @pytest.fixture(autouse=True)

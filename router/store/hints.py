@@ -20,6 +20,8 @@ class Hints:
         self._client = client
         self.on_ready: list[Callable[[int, int], None]] = []
         """shard, milliseconds until a customer there may be claimed"""
+        self.on_lane: list[Callable[[int, int], None]] = []
+        """shard, milliseconds until the head of a lane there may be tried"""
         self.on_event: list[Callable[[int], None]] = []
         """shard with a new event"""
         self.on_typing: list[Callable[[CustomerId, bool], None]] = []
@@ -42,6 +44,9 @@ class Hints:
             case "r":
                 for ready in self.on_ready:
                     ready(int(subject), int(float(number)))
+            case "o":
+                for lane in self.on_lane:
+                    lane(int(subject), int(float(number)))
             case "e":
                 for event in self.on_event:
                     event(int(subject))

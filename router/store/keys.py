@@ -177,10 +177,6 @@ def for_retry(c: CustomerId) -> list[str]:
     return [state(c), run(shard_of(c))]
 
 
-def for_interject(c: CustomerId) -> list[str]:
-    return [state(c), journal(c), events(shard_of(c))]
-
-
 def for_read(c: CustomerId) -> list[str]:
     return [state(c), journal(c), events(shard_of(c))]
 
@@ -210,7 +206,6 @@ SCRIPTS = {
     "commit": for_commit,
     "renew": for_renew,
     "retry": for_retry,
-    "interject": for_interject,
     "read": for_read,
     "control": for_control,
     "timer": for_timer,
@@ -229,4 +224,9 @@ def for_settle(c: CustomerId, account: str) -> list[str]:
     return [*for_reserve(c, account), vendor_ids(c), early_receipts(c)]
 
 
-LANE_SCRIPTS = {"reserve": for_reserve, "settle": for_settle}
+def for_interject(c: CustomerId, account: str) -> list[str]:
+    s = shard_of(c)
+    return [state(c), journal(c), events(s), deliveries(c), lanes_run(s), lane(c, account)]
+
+
+LANE_SCRIPTS = {"reserve": for_reserve, "settle": for_settle, "interject": for_interject}

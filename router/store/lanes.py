@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 
@@ -26,7 +27,7 @@ class Lanes:
             self._runner.call("ZRANGEBYSCORE", keys.lanes_run(shard), "-inf", upto, "LIMIT", 0, most)
             for shard in shards
         ]
-        members = [member.decode().split(" ", 1) for call in calls for member in await call]
+        members = [member.decode().split(" ", 1) for found in await asyncio.gather(*calls) for member in found]
         return [Lane(CustomerId(customer), account) for customer, account in members]
 
     async def reserve(self, lane: Lane, *, lease: int, safe: bool, bucket: Bucket) -> Try | None:

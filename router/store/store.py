@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,7 @@ from router.store.types import (
     Erased,
     LeaseLost,
     MailboxFull,
+    NewEntry,
     NotMine,
     OfferedButton,
     StoreError,
@@ -171,9 +173,9 @@ class Store:
         asked = int(time.time() * 1000)
         upto = asked + self._drift + self.offset + 1
         found = [self._call("ZRANGEBYSCORE", keys.run(shard), "-inf", upto, "LIMIT", 0, most) for shard in wanted]
-        seconds, micros = await clock
+        (seconds, micros), *shards_ready = await asyncio.gather(clock, *found)
         self._drift = int(seconds) * 1000 + int(micros) // 1000 - asked
-        return [CustomerId(customer.decode()) for call in found for customer in await call]
+        return [CustomerId(customer.decode()) for ready in shards_ready for customer in ready]
 
     async def claim(self, customer: CustomerId, *, most: int = 16) -> Claim | None:
         """The right to work on this customer, or None when there is nothing to do or somebody else does it."""
@@ -254,10 +256,21 @@ class Store:
             raise LeaseLost(claim.customer)
         return Committed(seqs=tuple(int(seq) for seq in answer[2:]), waiting=int(answer[1]))
 
-    async def interject(self, claim: Claim, entry: Entry) -> bool:
+    async def interject(self, claim: Claim, new: NewEntry) -> bool:
         """Say something in the middle of a turn, once. False when it was said, or the lease is gone."""
-        arguments = (claim.lease, claim.turn, claim.identity.channel, _entry_json.encode(entry))
-        return bool(await self._run("interject", claim.customer, *arguments))
+        account = claim.identity.account
+        seq = await self._runner.run(
+            "interject",
+            keys.for_interject(claim.customer, account),
+            claim.customer,
+            claim.lease,
+            claim.turn,
+            claim.identity.channel,
+            _entry_json.encode(new.entry),
+            keys.lane_member(claim.customer, account),
+            str(new.to[0]) if new.to else "",
+        )
+        return bool(seq)
 
     async def hint_typing(self, customer: CustomerId, *, on: bool) -> None:
         """Tell every process that reads for this customer. Never stored; a lost one does not matter."""
@@ -300,9 +313,10 @@ class Store:
             shard: self._call("XRANGE", keys.events(shard), f"({cursor}", "+", "COUNT", most)
             for shard, cursor in cursors.items()
         }
+        found = zip(calls, await asyncio.gather(*calls.values()), strict=True)
         return {
-            shard: [(i.decode(), {k.decode(): v.decode() for k, v in f.items()}) for i, f in await call]
-            for shard, call in calls.items()
+            shard: [(number.decode(), {k.decode(): v.decode() for k, v in fields.items()}) for number, fields in rows]
+            for shard, rows in found
         }
 
 

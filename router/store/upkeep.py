@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ class Upkeep:
         calls = [
             self._runner.call("ZRANGEBYSCORE", keys.timers(shard), "-inf", upto, "LIMIT", 0, most) for shard in shards
         ]
-        members = [member.decode().split(" ", 1) for call in calls for member in await call]
+        members = [member.decode().split(" ", 1) for found in await asyncio.gather(*calls) for member in found]
         return [(CustomerId(customer), kind) for customer, kind in members]
 
     async def fire(self, customer: CustomerId, kind: str, entry: Entry) -> bool:
@@ -108,8 +109,8 @@ class Upkeep:
                 seqs=tuple(int(seq) for seq in letter[b"seqs"].split()),
                 reason=letter[b"reason"].decode(),
             )
-            for call in calls
-            for number, letter in await call
+            for found in await asyncio.gather(*calls)
+            for number, letter in found
         ]
 
     async def requeue(self, letter: DeadLetter) -> int:
@@ -121,17 +122,15 @@ class Upkeep:
 
     async def register(self, name: str) -> None:
         """From now on no event is trimmed before this reader says that it is done with it."""
-        for call in [
-            self._runner.call("HSETNX", keys.event_cursors(shard), name, "0-0") for shard in range(keys.SHARDS)
-        ]:
-            await call
+        every = range(keys.SHARDS)
+        await asyncio.gather(*(self._runner.call("HSETNX", keys.event_cursors(shard), name, "0-0") for shard in every))
 
     async def done_with(self, name: str, shard: int, event: str) -> None:
         await self._runner.call("HSET", keys.event_cursors(shard), name, event)
 
     async def unregister(self, name: str) -> None:
-        for call in [self._runner.call("HDEL", keys.event_cursors(shard), name) for shard in range(keys.SHARDS)]:
-            await call
+        every = range(keys.SHARDS)
+        await asyncio.gather(*(self._runner.call("HDEL", keys.event_cursors(shard), name) for shard in every))
 
     async def trim_events(self) -> int:
         """How many events went."""
@@ -139,7 +138,7 @@ class Upkeep:
             self._runner.run("trim", [keys.events(shard), keys.event_cursors(shard)], MOST_EVENTS)
             for shard in range(keys.SHARDS)
         ]
-        return sum([int(await run) for run in runs])
+        return sum(await asyncio.gather(*runs))
 
     async def room(self) -> Room:
         info = await self._runner.call("INFO", "memory")

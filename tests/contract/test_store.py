@@ -200,7 +200,7 @@ async def test_an_erased_customer_is_respected_by_every_script(store: Store) -> 
         await write(store)
     with pytest.raises(LeaseLost):
         await store.commit(claim, reply("olá"))
-    assert not await store.interject(claim, Entry(kind="message", author=Author("system")))
+    assert not await store.interject(claim, NewEntry(Entry(kind="message", author=Author("system"))))
     assert not await store.mark_read(ANA, WIDGET, 1, Entry(kind="status", author=Author("customer")))
     store.offset = 60_000
     assert await store.claim(ANA) is None
@@ -378,7 +378,7 @@ async def test_um_momento_is_said_once_a_turn_and_only_by_the_holder(store: Stor
     zombie = await claimed(store)
     store.offset = store.lease + 1
     holder = await claimed(store)
-    moment = Entry(kind="message", author=Author("system"), id="m", content=Text("um momento"))
+    moment = NewEntry(Entry(kind="message", author=Author("system"), id="m", content=Text("um momento")))
     assert not await store.interject(zombie, moment)
     assert await store.interject(holder, moment)
     assert not await store.interject(holder, moment)

@@ -18,7 +18,7 @@ from aiohttp.test_utils import TestServer
 from fakes.bot import FakeBot
 from fakes.redis_server import RedisServer
 
-from segue.serve import Files, router
+from segue.serve import Files, Role, router
 from segue.settings import ActionsPart, BotPart, RedisPart, Settings, Widget
 
 
@@ -112,6 +112,7 @@ class House:
 
     settings: Settings
     files: Files
+    role: Role = "all"
     server: TestServer | None = None
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
@@ -121,7 +122,7 @@ class House:
         return str(self.server.make_url("")).rstrip("/")
 
     async def start(self) -> None:
-        app = await self._stack.enter_async_context(router(self.settings, self.files))
+        app = await self._stack.enter_async_context(router(self.settings, self.files, self.role))
         self.server = TestServer(app, handler_cancellation=True)
         await self.server.start_server()
 
