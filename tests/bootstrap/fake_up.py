@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from segue import parts
 from segue.launcher import up
 from segue.options import Options
 from segue.parts import Parts
@@ -46,6 +47,8 @@ class FakeParts(Parts):
         return replace(part, argv=(sys.executable, str(HERE / program), address, *HOW.get(part.name, "").split()))
 
 
+# The assistant's environment need not be there: its programs are played too.
+parts.bot_python = lambda: sys.executable
 options = Options(
     host="127.0.0.1",
     port=int(sys.argv[1]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,7 +49,12 @@ class Up:
     """A launcher under test, and what it has said so far."""
 
     def __init__(
-        self, data: Path, *words: str, port: int | None = None, before: Callable[[], None] | None = None
+        self,
+        data: Path,
+        *words: str,
+        port: int | None = None,
+        before: Callable[[], None] | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         self.data = data
         self.port = port or free_port()
@@ -55,7 +62,7 @@ class Up:
             [sys.executable, str(HERE / "fake_up.py"), str(self.port), str(data), *words],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             preexec_fn=before,
@@ -138,6 +145,25 @@ def test_a_signal_ends_everything_within_five_seconds(start: Callable[..., Up], 
     assert time.monotonic() - began < 5
     assert [pid for pid in pids.values() if alive(pid)] == []
     assert not (up.data / "run.json").exists()
+
+
+def test_ctrl_c_in_a_terminal_ends_everything_in_order(start: Callable[..., Up], tmp_path: Path) -> None:
+    keyboard, terminal = os.openpty()
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+    up = start(before=take_terminal, stdin=terminal)
+    assert "To stop      Ctrl-C" in up.wait_for("Ready in")
+    pids = up.pids()
+    os.write(keyboard, b"\x03")
+    assert up.end() == 0
+    assert [pid for pid in pids.values() if alive(pid)] == []
+    heard = [log.name for log in (up.data / "log").glob("*.log") if "KeyboardInterrupt" in log.read_text()]
+    assert heard == [], "the key reaches the launcher alone, which ends the parts in order"
+    os.close(keyboard)
+    os.close(terminal)
 
 
 def test_an_inherited_ignored_interrupt_still_ends_it(start: Callable[..., Up]) -> None:
