@@ -1,100 +1,166 @@
-"""Concurrent calls of one loop tick share one write to Redis.
+"""Concurrent calls of one loop tick share one write to Redis, and one connection carries them all.
 
-A call through redis-py's pool costs some 42 µs when calls are concurrent and 9 µs in a pipeline (measured before the
-build); so calls wait for the end of the tick and leave together. Nothing is retried here: a call whose reply was lost
-raises `StoreUnavailable`, and its caller may run it twice, because every script may.
+redis-py opens the connection; its own way of a command costs 20 to 40 µs of CPU, this one 3, and a message needs six
+(docs/performance.md). Nothing is retried here: a call whose reply was lost raises `StoreUnavailable`, and its caller
+may run it twice, because every script may.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
 
+import hiredis
 from redis.asyncio import Redis
-from redis.exceptions import (
-    BusyLoadingError,
-    ClusterDownError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    TryAgainError,
-)
+from redis.exceptions import RedisError, ResponseError
 
 from router.store.types import StoreUnavailable
+from router.store.wire import Wire
 
 Command = tuple[Any, ...]
+_Call = tuple[Command, "asyncio.Future[Any]"]
 
 
 class Batcher:
-    """Sends commands in pipelines; one flush a tick, several under way at once."""
+    """Sends what one tick asked for in one write; any number of calls may be under way."""
 
     def __init__(self, client: Redis, scripts: dict[str, str]) -> None:
         self._client = client
         self._sources = scripts
-        self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
-        self._flushes: set[asyncio.Task[None]] = set()
+        self._waiting: list[_Call] = []
+        self._line: _Line | None = None
+        self._wire: Wire | None = None
+        self._opening: asyncio.Task[None] | None = None
 
     def call(self, *command: Any) -> asyncio.Future[Any]:
         """The command's reply. Raises `StoreUnavailable`, or redis-py's ResponseError for a wrong command."""
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Any] = loop.create_future()
         if not self._waiting:
-            loop.call_soon(self._start_flush)
+            loop.call_soon(self._flush)
         self._waiting.append((command, reply))
         return reply
 
-    def _start_flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        flush = asyncio.create_task(self._flush(waiting), name="store flush")
-        self._flushes.add(flush)
-        flush.add_done_callback(self._flushes.discard)
+    def _flush(self) -> None:
+        if self._line and self._line.is_open:
+            calls, self._waiting = self._waiting, []
+            self._line.send(calls)
+        elif self._waiting and self._opening is None:
+            self._opening = asyncio.create_task(self._open(), name="store connection")
 
-    async def _flush(self, waiting: list[tuple[Command, asyncio.Future[Any]]]) -> None:
+    async def _open(self) -> None:
+        """What is asked while this lasts waits for it, and fails with it."""
+        late = float(self._client.connection_pool.connection_kwargs.get("socket_timeout") or 5)
+        line = _Line(self._client.response_callbacks, self._sources, late)
+        reason = "Redis: the store is closing"
         try:
-            replies = await self._send([command for command, _ in waiting])
-            again = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-            if again:
-                # Redis restarted without our scripts: send the text of just those that it did not know.
-                sent = await self._send([self._with_source(waiting[i][0]) for i in again])
-                for i, reply in zip(again, sent, strict=True):
-                    replies[i] = reply
+            await self._hang_up()
+            self._wire = await Wire.open(self._client, line)
+            self._line = line
         except (RedisError, OSError, TimeoutError) as error:
-            for _, reply in waiting:
-                if not reply.done():
-                    reply.set_exception(StoreUnavailable(f"Redis: {error}"))
-            return
-        except BaseException:
-            for _, reply in waiting:
-                reply.cancel()
-            raise
-        for (_, future), reply in zip(waiting, replies, strict=True):
-            if future.done():
-                continue
-            if isinstance(reply, Exception):
-                future.set_exception(_ours(reply))
+            reason = f"Redis: {error}"
+        finally:
+            self._opening = None
+            if self._line is line:
+                self._flush()
             else:
-                future.set_result(reply)
+                calls, self._waiting = self._waiting, []
+                _fail(calls, reason)
 
-    async def _send(self, commands: list[Command]) -> list[Any]:
-        pipeline = self._client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        return list(await pipeline.execute(raise_on_error=False))
-
-    def _with_source(self, command: Command) -> Command:
-        return ("EVAL", self._sources[command[1]], *command[2:])
+    async def _hang_up(self) -> None:
+        wire, self._wire, self._line = self._wire, None, None
+        if wire:
+            await wire.close()
 
     async def close(self) -> None:
-        if self._flushes:
-            await asyncio.gather(*self._flushes, return_exceptions=True)
+        if self._opening:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        await self._hang_up()
+
+
+class _Line(asyncio.Protocol):
+    """Writes commands, and gives each its reply in order."""
+
+    def __init__(self, callbacks: Mapping[Any, Callable[..., Any]], sources: dict[str, str], timeout: float) -> None:
+        self._callbacks = callbacks
+        self._sources = sources
+        self._timeout = timeout
+        self._reader = hiredis.Reader(replyError=ResponseError)
+        self._asked: deque[_Call] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard = 0.0
+        self.is_open = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.WriteTransport", transport)
+
+    def send(self, calls: list[_Call]) -> None:
+        self._asked.extend(calls)
+        self._transport.write(b"".join([hiredis.pack_command(command) for command, _ in calls]))
+        if self._timer is None:
+            self._heard = self._loop.time()
+            self._look_again(self._heard + self._timeout)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
+        self._reader.feed(data)
+        try:
+            while (reply := self._reader.gets()) is not False:
+                command, future = self._asked.popleft()
+                if isinstance(reply, ResponseError):
+                    self._refused(command, future, reply)
+                elif not future.done():
+                    callback = self._callbacks.get(command[0])
+                    future.set_result(callback(reply) if callback else reply)
+        except (hiredis.HiredisError, IndexError) as error:
+            self._end(f"Redis: {error}")
+
+    def _refused(self, command: Command, future: asyncio.Future[Any], reply: ResponseError) -> None:
+        message = str(reply)
+        if message.startswith("NOSCRIPT") and command[0] == "EVALSHA":
+            # Redis restarted without our scripts: send the text of just the one that it did not know.
+            self.send([(("EVAL", self._sources[command[1]], *command[2:]), future)])
+        elif not future.done():
+            passing = message.startswith(_PASSING) or "MISCONF" in message
+            future.set_exception(StoreUnavailable(f"Redis: {message}") if passing else reply)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._end(f"Redis: {error or 'the connection was closed'}")
+
+    def _look_again(self, due: float) -> None:
+        self._timer = self._loop.call_at(due, self._look, due)
+
+    def _look(self, due: float) -> None:
+        """One clock for all calls: Redis is away when it owes an answer and was silent for the whole time-out."""
+        self._timer = None
+        now = self._loop.time()
+        if not self._asked:
+            return
+        if now - due > 0.5:
+            self._look_again(now + 0.1)  # it was us who slept: first read what came meanwhile
+        elif now - self._heard >= self._timeout:
+            self._end("Redis: no answer")
+        else:
+            self._look_again(self._heard + self._timeout)
+
+    def _end(self, reason: str) -> None:
+        self.is_open = False
+        if self._timer:
+            self._timer.cancel()
+        asked, self._asked = self._asked, deque()
+        _fail(asked, reason)
+        self._transport.abort()
 
 
 # Nothing was written: no room, still loading, a replica, a disk that fails. Any of them may pass.
-_PASSING = (OutOfMemoryError, BusyLoadingError, ReadOnlyError, ClusterDownError, TryAgainError)
+_PASSING = ("OOM", "LOADING", "READONLY", "CLUSTERDOWN", "TRYAGAIN")
 
 
-def _ours(error: Exception) -> Exception:
-    if isinstance(error, _PASSING) or "MISCONF" in str(error):
-        return StoreUnavailable(f"Redis: {error}")
-    return error
+def _fail(calls: Iterable[_Call], reason: str) -> None:
+    for _, future in calls:
+        if not future.done():
+            future.set_exception(StoreUnavailable(reason))
