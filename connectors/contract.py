@@ -298,6 +298,7 @@ class Message(msgspec.Struct, frozen=True):
 
     id: str
     seq: int
+    cursor: str
     author: Author
     channel: str
     text: str

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from typing import cast
 
 import structlog
 
@@ -94,11 +95,18 @@ class JournalFeed:
                 return Page((), more=False)
             first = _seq(after, state["jid"])
             last = _seq(before, state["jid"])
-            return await self._page(customer, first, last, limit, newest=after is None, read=int(state.get("rd", 0)))
+            rows, more = await self._rows(customer, first, last, limit, newest=after is None)
+            elsewhere = [row.seq for row in rows if not row.entry.identity.startswith(f"{identity.account}/")]
+            states = await self._store.lanes.states(customer, elsewhere)
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
+        read = int(state.get("rd", 0))
+        return Page(tuple(_message(row, state["jid"], read, states.get(row.seq)) for row in rows), more)
 
-    async def _page(self, customer: CustomerId, first: int, last: int, limit: int, *, newest: bool, read: int) -> Page:
+    async def _rows(
+        self, customer: CustomerId, first: int, last: int, limit: int, *, newest: bool
+    ) -> tuple[list[Written], bool]:
+        """So many messages behind `first` and before `last`, and whether there are more."""
         found: list[Written] = []
         while len(found) <= limit:
             rows = await self._store.journal(customer, after=first, before=last, limit=_PAGE, newest=newest)
@@ -111,8 +119,7 @@ class JournalFeed:
             else:
                 first = rows[-1].seq
         more = len(found) > limit
-        chosen = found[-limit:] if newest else found[:limit]
-        return Page(tuple(_message(row, read) for row in chosen), more)
+        return found[-limit:] if newest else found[:limit], more
 
     async def _customer(self, identity: Identity, known: CustomerId) -> CustomerId:
         return await self._store.find_customer(identity) or known
@@ -146,7 +153,7 @@ class JournalFeed:
                             rows = await self._store.journal(customer, after=seen, limit=_PAGE)
                             for row in rows:
                                 if row.audience == "customer":
-                                    yield _frame(row, f"{journal}.{row.seq}")
+                                    yield _frame(row, journal)
                                 seen = row.seq
                             if len(rows) < _PAGE:
                                 break
@@ -226,26 +233,25 @@ def _is_message(row: Written) -> bool:
     return row.audience == "customer" and row.entry.kind == "message"
 
 
-def _frame(row: Written, cursor: str) -> Created | Updated:
+def _frame(row: Written, journal: str) -> Created | Updated:
+    cursor = f"{journal}.{row.seq}"
     if row.entry.kind == "message":
-        return Created(cursor, row.prev, _message(row, 0))
-    return Updated(cursor, row.prev, row.entry.of, _status(row.entry.status))
+        return Created(cursor, row.prev, _message(row, journal, 0))
+    return Updated(cursor, row.prev, row.entry.of, cast("DeliveryState", row.entry.status))
 
 
-def _status(status: str) -> DeliveryState:
-    return "read" if status == "read" else "sent"
-
-
-def _message(row: Written, read: int) -> Message:
+def _message(row: Written, journal: str, read: int, delivery: DeliveryState | None = None) -> Message:
+    """`read` is the seq up to which a widget has shown them; `delivery` what became of it on a platform."""
     content: Content | None = row.entry.content
     incoming = row.entry.author.kind == "customer"
     return Message(
         id=row.entry.id,
         seq=row.seq,
+        cursor=f"{journal}.{row.seq}",
         author=row.entry.author,
         channel=Identity.parse(row.entry.identity).channel,
         text=content.text if content else "",
         content=None if isinstance(content, Text) else content,
         at=row.received,
-        status="read" if not incoming and row.seq <= read else "sent",
+        status=delivery or ("read" if not incoming and row.seq <= read else "sent"),
     )

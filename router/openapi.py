@@ -182,10 +182,11 @@ def _schemas() -> dict[str, Any]:
         },
         "Message": {
             "type": "object",
-            "required": ["id", "seq", "author", "channel", "text", "content", "at", "status"],
+            "required": ["id", "seq", "cursor", "author", "channel", "text", "content", "at", "status"],
             "properties": {
                 "id": text,
                 "seq": number,
+                "cursor": text,
                 "author": {
                     "type": "object",
                     "required": ["kind", "name"],
