@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from segue.places import DataFolder
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these tests watch processes by Linux means")
@@ -120,6 +122,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Up]]:
         for pid in pids.values():
             if alive(pid):
                 os.kill(pid, signal.SIGKILL)
+        DataFolder(up.data).forget_record()
 
 
 def test_it_says_where_to_look_trains_once_and_is_ready(start: Callable[..., Up]) -> None:
