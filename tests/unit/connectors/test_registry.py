@@ -1,0 +1,71 @@
+"""Settings become connectors, and a wrong setting a sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from fakes.webhook_receiver import SECRET
+
+from connectors import registry
+from connectors.contract import Accepted, Inbound, StatusReport
+
+GOOD = {"secret": SECRET, "url": "https://shop.example/segue"}
+
+
+class NoDoor:
+    async def accept(self, inbound: Inbound) -> Accepted:
+        raise NotImplementedError
+
+    async def report(self, report: StatusReport) -> None:
+        raise NotImplementedError
+
+    async def ready(self) -> bool:
+        return False
+
+
+def test_each_configured_account_is_a_connector_with_a_route_of_its_own() -> None:
+    settings = registry.checked({"webhook": {"main": GOOD, "loja-2": GOOD}})
+    built = registry.connectors(settings, NoDoor())
+    assert ["webhook:main", "webhook:loja-2"] == list(built)
+    assert list(built) == [connector.account for connector in built.values()]
+    paths = [route.path for connector in built.values() for route in connector.routes()]
+    assert ["/channels/webhook/main", "/channels/webhook/loja-2"] == paths
+
+
+@pytest.mark.parametrize(
+    ("tables", "names"),
+    [
+        ({"pigeon": {"main": {}}}, "pigeon"),
+        ({"webchat": {"main": {}}}, "webchat"),
+        ({"webhook": {"main": {"secret": SECRET}}}, "webhook.main.url: Field required"),
+        ({"webhook": {"main": {**GOOD, "secert": 1}}}, "webhook.main.secert"),
+        ({"webhook": {"main": {**GOOD, "secret": "hunter2"}}}, "webhook.main.secret: a secret is whsec_"),
+        ({"webhook": {"Main": GOOD}}, "webhook.Main"),
+        ({"webhook": {"a/b": GOOD}}, "webhook.a/b"),
+        ({"webhook": {"main": "hunter2"}}, "webhook.main"),
+        ({"webhook": "hunter2"}, "webhook"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_no_value_is_shown(tables: Any, names: str) -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011  its words are looked at below
+        registry.checked(tables)
+    assert names in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_values_of_the_environment_are_text_and_understood() -> None:
+    (settings,) = registry.checked({"webhook": {"main": {**GOOD, "idempotent": "false", "burst": "5"}}}).values()
+    assert (False, 5) == (settings.idempotent, settings.burst)  # type: ignore[attr-defined]
+
+
+def test_the_widget_is_registered_and_live() -> None:
+    assert registry.CHANNELS["webchat"].live
+    assert not registry.CHANNELS["webhook"].live
+
+
+def test_a_channel_that_nobody_configured_is_not_imported() -> None:
+    program = "import connectors.registry, sys; sys.exit('connectors.webhook' in sys.modules)"
+    assert 0 == subprocess.run([sys.executable, "-c", program], check=False).returncode
