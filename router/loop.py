@@ -89,6 +89,11 @@ class ReadyLoop(Generic[_Ready]):
             self._running[ready] = task
             task.add_done_callback(lambda _: self._ended(ready))
 
+    def cut(self, ready: _Ready) -> None:
+        """Ends the work on it, which may have ended by itself."""
+        if task := self._running.get(ready):
+            task.cancel()
+
     def _ended(self, ready: _Ready) -> None:
         self._running.pop(ready, None)
         if ready in self._again:

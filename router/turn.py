@@ -106,15 +106,23 @@ class Turns:
     @contextlib.asynccontextmanager
     async def _at_work(self, claim: Claim) -> AsyncIterator[None]:
         """While the bot thinks: the customer sees it typing, and hears "um momento" when it takes long."""
-        thinking = asyncio.create_task(self._show_work(claim), name=f"thinking {claim.turn_id}")
+        thinking: list[asyncio.Task[None]] = []
+
+        def think() -> None:
+            thinking.append(asyncio.create_task(self._show_work(claim), name=f"thinking {claim.turn_id}"))
+
+        # Most answers are there before: they cost a timer and no task.
+        slow = asyncio.get_running_loop().call_later(TYPING_AFTER, think)
         try:
             yield
         finally:
-            thinking.cancel()
-            await asyncio.gather(thinking, return_exceptions=True)
+            slow.cancel()
+            for task in thinking:
+                task.cancel()
+            if thinking:
+                await asyncio.gather(*thinking, return_exceptions=True)
 
     async def _show_work(self, claim: Claim) -> None:
-        await asyncio.sleep(TYPING_AFTER)
         try:
             await self.store.hint_typing(claim.customer, on=True)
             await asyncio.sleep(MOMENT_AFTER - TYPING_AFTER)

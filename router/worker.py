@@ -28,11 +28,14 @@ class Worker:
         self._store = store
         self._turns = turns
         self._claims: dict[CustomerId, Claim] = {}
+        self._lost: set[CustomerId] = set()
+        self._renewing: asyncio.Task[None] | None = None
         self._loop = ReadyLoop("worker", store.ready, self._work_on, at_once=at_once)
         hints.on_ready.append(self._loop.hint)
 
     def start(self) -> None:
         self._loop.start()
+        self._renewing = asyncio.create_task(self._keep_leases(), name="leases")
 
     async def stop(self, *, within: float = 4.0) -> None:
         """Claim nothing more, finish what is under way, give back what does not end in time."""
@@ -40,6 +43,9 @@ class Worker:
             if claim := self._claims.pop(customer, None):
                 with contextlib.suppress(LeaseLost, StoreUnavailable):
                     await self._store.retry(claim, delay=0, counts=False)
+        if self._renewing:
+            self._renewing.cancel()
+            await asyncio.gather(self._renewing, return_exceptions=True)
 
     async def _work_on(self, customer: CustomerId) -> None:
         """Turn after turn, until nothing waits that may start now."""
@@ -56,6 +62,11 @@ class Worker:
         except StoreUnavailable as error:
             # The lease runs out by itself and the batch is claimed again: nothing is lost.
             log.warning("turn.store_unavailable", customer=customer, error=str(error))
+        except asyncio.CancelledError:
+            if customer not in self._lost:
+                raise  # `stop` gives the batch back
+            metrics.LEASES_LOST.inc()
+            log.warning("turn.lease_lost", customer=customer)
         except Exception:
             # Whatever it is, the claim was counted; after five of them the turn is given up with an apology.
             log.exception("turn.crashed", customer=customer)
@@ -63,22 +74,12 @@ class Worker:
                 if claim := self._claims.get(customer):
                     await self._store.retry(claim, delay=backoff(claim.attempts), counts=True)
         self._claims.pop(customer, None)
+        self._lost.discard(customer)
 
     async def _one_turn(self, claim: Claim) -> int:
-        """How many messages wait behind this turn. The lease is renewed while it lasts; losing it ends the turn."""
+        """How many messages wait behind this turn."""
         began = time.monotonic()
-        turn = asyncio.create_task(self._turns.run(claim), name=f"turn {claim.turn_id}")
-        renewing = asyncio.create_task(self._keep_lease(claim), name=f"lease {claim.turn_id}")
-        try:
-            await asyncio.wait((turn, renewing), return_when=asyncio.FIRST_COMPLETED)
-            if not turn.done():
-                renewing.result()  # raises what ended it
-            commit = await turn
-        finally:
-            for task in (turn, renewing):
-                task.cancel()
-            await asyncio.gather(turn, renewing, return_exceptions=True)
-        committed = await self._commit(claim, commit)
+        committed = await self._commit(claim, await self._turns.run(claim))
         metrics.TURN_SECONDS.observe(time.monotonic() - began)
         log.info("turn.done", turn=claim.turn_id, seqs=committed.seqs, batch=len(claim.batch))
         return committed.waiting
@@ -92,7 +93,23 @@ class Worker:
                 await asyncio.sleep(pause)
         return await self._store.commit(claim, commit)
 
-    async def _keep_lease(self, claim: Claim) -> None:
+    async def _keep_leases(self) -> None:
+        """Renews what is held, all of it in one write; a turn whose lease is lost ends."""
         while True:
             await asyncio.sleep(self._store.lease / 3000)
+            await asyncio.gather(*(self._renew(claim) for claim in list(self._claims.values())))
+
+    async def _renew(self, claim: Claim) -> None:
+        try:
             await self._store.renew(claim)
+        except StoreUnavailable as error:
+            # The next renewal tells, or the commit.
+            log.warning("turn.store_unavailable", customer=claim.customer, error=str(error))
+        except LeaseLost:
+            # Unless it was committed meanwhile.
+            if self._claims.get(claim.customer) is claim:
+                self._lost.add(claim.customer)
+                self._loop.cut(claim.customer)
+        except Exception:
+            # The other leases must be renewed all the same.
+            log.exception("turn.renewal_crashed", customer=claim.customer)

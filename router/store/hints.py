@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import cast
 
+import hiredis
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from connectors.contract import CustomerId
 from router.store import keys
+from router.store.wire import Wire
 
 
 class Hints:
@@ -29,13 +32,13 @@ class Hints:
     async def run(self) -> None:
         """Listens for ever, over lost connections."""
         while True:
-            with contextlib.suppress(RedisError, OSError):
-                async with self._client.pubsub() as subscription:
-                    await subscription.subscribe(keys.HINTS)
-                    while True:
-                        message = await subscription.get_message(ignore_subscribe_messages=True, timeout=30)
-                        if message:
-                            self._tell(message["data"].decode())
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                listener = _Listener(self._tell)
+                wire = await Wire.open(self._client, listener)
+                try:
+                    await listener.ended
+                finally:
+                    await wire.close()
             await asyncio.sleep(0.25)
 
     def _tell(self, hint: str) -> None:
@@ -58,3 +61,25 @@ class Hints:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+class _Listener(asyncio.Protocol):
+    """Subscribed, and told what is published. A line that stays silent does no harm: polls are the truth."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._reader = hiredis.Reader()
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.WriteTransport", transport).write(f"SUBSCRIBE {keys.HINTS}\r\n".encode())
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while (frame := self._reader.gets()) is not False:
+            if isinstance(frame, list) and frame[0] == b"message":
+                self._tell(frame[2].decode())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
