@@ -31,10 +31,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """The `Door` of contract.py. `windows` is the burst window in milliseconds by channel."""
+    """The `Door` of contract.py."""
 
     store: Store
-    windows: dict[str, int]
+    window: Callable[[str], int]
+    """The burst window of a channel, in milliseconds."""
     answers_now: Callable[[], Awaitable[bool]]
     no_room: Callable[[], str] = lambda: ""
     """Why messages are turned away now; empty when there is room."""
@@ -92,7 +93,7 @@ class Ingest:
                 content=content,
                 at=inbound.at,
             )
-            window = self.windows.get(inbound.identity.channel, 0)
+            window = self.window(inbound.identity.channel)
             try:
                 return await self.store.enqueue(
                     customer,

@@ -30,9 +30,11 @@ PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_
 
 
 class Role(StrEnum):
-    """What a router process does; `edge` and `worker` apart come with many machines."""
+    """What a router process does: `edge` takes messages and shows the journal, `worker` runs turns and delivers."""
 
     all = "all"
+    edge = "edge"
+    worker = "worker"
 
 
 def main() -> None:
@@ -91,7 +93,7 @@ def serve(
 
     from segue.serve import serve as run
 
-    raise typer.Exit(run(settings))
+    raise typer.Exit(run(settings, role.value))
 
 
 @app.command(context_settings=PASS_THROUGH)

@@ -16,7 +16,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from connectors.contract import Sender
+from connectors import registry
 from connectors.sealing import Seals
 from connectors.webchat import Brand, Refused, Webchat
 from router.bot import Bot
@@ -118,52 +118,50 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
                 "actions": _remembered(lambda: _actions_state(settings.actions.socket)),
             }
         )
+        room = Room(store, settings.data_dir)
+        door = Ingest(store, lambda channel: _burst(settings, channel), health.ready, lambda: room.refusal)
+        channels = registry.connectors(registry.checked(settings.channels), door)
+        for channel in channels.values():
+            await house.enter_async_context(channel)
+
         routes = health.routes()
-        on_shutdown: list[Callable[[], Awaitable[None]]] = []
+        close_streams = None
         if role != "worker":
-            edge, close_streams = await _edge(house, settings, files, store, hints, health)
-            routes += edge
-            on_shutdown.append(close_streams)
+            room.start()
+            house.push_async_callback(room.stop)
+            feed = JournalFeed(store, hints)
+            feed.start()
+            house.push_async_callback(feed.stop)
+            sites = settings.shown_sites()
+            webchat = Webchat(door, feed, Seals(files.keys), sites, _shown_brand(files))
+            close_streams = webchat.close
+            routes += [*Pages(ROOT / "web", files.embed, sites).routes(), *webchat.routes()]
+            routes += [route for channel in channels.values() for route in channel.routes()]
         if role != "edge":
-            await _workers(house, settings, files, store, bot, hints)
+            turns = Turns(
+                store,
+                bot,
+                files.sentences,
+                assistant=str(files.brand["assistant"]),
+                capabilities={account: channel.capabilities for account, channel in channels.items()},
+            )
+            await _work(house, store, bot, Outbox(store, channels, hints), Sweeps(store), Worker(store, turns, hints))
         app = application(routes, Refused)
-        for end in on_shutdown:
-            app.on_shutdown.append(lambda _, end=end: end())  # type: ignore[misc]
+        if close_streams:
+            end = close_streams
+            app.on_shutdown.append(lambda _: end())
         yield app
 
 
-async def _edge(
-    house: contextlib.AsyncExitStack, settings: Settings, files: Files, store: Store, hints: Hints, health: Health
-) -> tuple[list[web.RouteDef], Callable[[], Awaitable[None]]]:
-    """What takes messages and shows the journal: its routes, and how its streams are told goodbye."""
-    sites = settings.shown_sites()
-    feed = JournalFeed(store, hints)
-    feed.start()
-    house.push_async_callback(feed.stop)
-    room = Room(store, settings.data_dir)
-    room.start()
-    house.push_async_callback(room.stop)
-    door = Ingest(store, {"webchat": settings.widget.burst_ms}, health.ready, lambda: room.refusal)
-    webchat = Webchat(door, feed, Seals(files.keys), sites, _shown_brand(files))
-    return [*Pages(ROOT / "web", files.embed, sites).routes(), *webchat.routes()], webchat.close
-
-
-async def _workers(
-    house: contextlib.AsyncExitStack, settings: Settings, files: Files, store: Store, bot: Bot, hints: Hints
+async def _work(
+    house: contextlib.AsyncExitStack, store: Store, bot: Bot, outbox: Outbox, sweeps: Sweeps, worker: Worker
 ) -> None:
-    """What runs turns, delivers, and sweeps."""
-    senders: dict[str, Sender] = {}
-    outbox = Outbox(store, senders, hints)
-    capabilities = {account: sender.capabilities for account, sender in senders.items()}
-    turns = Turns(store, bot, files.sentences, str(files.brand["assistant"]), capabilities)
-    worker = Worker(store, turns, hints)
-    sweeps = Sweeps(store)
+    """Messages wait in their mailboxes until there is a bot to ask; an apology for a slow start helps nobody."""
     house.push_async_callback(outbox.stop)
     house.push_async_callback(sweeps.stop)
     house.push_async_callback(worker.stop)
 
     async def start() -> None:
-        """Messages wait in their mailboxes until there is a bot to ask; an apology for a slow start helps nobody."""
         if await _format_fits(store):
             outbox.start()
             sweeps.start()
@@ -173,6 +171,10 @@ async def _workers(
             log.info("worker.started")
 
     house.push_async_callback(_ended, asyncio.create_task(start(), name="worker start"))
+
+
+def _burst(settings: Settings, channel: str) -> int:
+    return settings.widget.burst_ms if channel == "webchat" else settings.conversation.burst_ms
 
 
 async def _format_fits(store: Store) -> bool:

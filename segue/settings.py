@@ -19,6 +19,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from connectors import registry
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -94,6 +96,8 @@ class Widget(_Part):
 
 
 class Conversation(_Part):
+    burst_ms: Annotated[int, Field(ge=0, le=1000)] = 600
+    """The widget's `burst_ms` for all other channels."""
     idle_hours: Annotated[float, Field(ge=0)] = 24.0
     """Quiet hours after which a conversation that the bot has is closed; 0 never."""
 
@@ -119,6 +123,14 @@ class Settings(BaseSettings):
     widget: Widget = Widget()
     conversation: Conversation = Conversation()
     sites: dict[str, Site] = {}
+    channels: dict[str, dict[str, dict[str, Any]]] = {}
+    """By channel and account; each channel checks its own (connectors/registry.py)."""
+
+    @field_validator("channels")
+    @classmethod
+    def _channels_are_known(cls, tables: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, dict[str, Any]]]:
+        registry.checked(tables)
+        return tables
 
     @classmethod
     def settings_customise_sources(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -52,6 +53,12 @@ class FakeBot:
             await self._runner.cleanup()
             self._runner = None
         self.socket.unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        """Leaves nothing behind."""
+        await self.stop()
+        with contextlib.suppress(OSError):
+            self.socket.parent.rmdir()
 
     async def _turn(self, request: web.Request) -> web.Response:
         asked = await request.json()

@@ -142,7 +142,7 @@ async def bot() -> AsyncIterator[FakeBot]:
     bot = FakeBot()
     await bot.start()
     yield bot
-    await bot.stop()
+    await bot.close()
 
 
 @pytest.fixture
@@ -160,6 +160,7 @@ async def actions_socket(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
     await web.UnixSite(runner, str(bot.socket)).start()
     yield bot.socket
     await runner.cleanup()
+    await bot.close()
 
 
 @pytest.fixture

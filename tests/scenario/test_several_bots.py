@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -53,6 +54,7 @@ async def workers() -> AsyncIterator[Workers]:
     yield workers
     for bot in workers.bots:
         await bot.stop()
+    shutil.rmtree(workers.folder)
 
 
 @pytest.fixture
