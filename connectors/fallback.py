@@ -135,11 +135,11 @@ def _in_order(content: Content) -> Sequence[Button] | None:
 
 
 def _number_lines(buttons: Sequence[Button], descriptions: dict[str, str], *, first: int = 1) -> str:
-    lines = []
-    for number, button in enumerate(buttons, first):
-        described = descriptions.get(button.id, "")
-        lines.append(f"{number}. {button.title}" + (f" – {described}" if described else ""))
-    return "\n".join(lines)
+    return "\n".join(f"{n}. {_described(button, descriptions)}" for n, button in enumerate(buttons, first))
+
+
+def _described(button: Button, descriptions: dict[str, str]) -> str:
+    return f"{button.title} – {descriptions[button.id]}" if button.id in descriptions else button.title
 
 
 def _titles(buttons: Sequence[Button]) -> str:
@@ -229,7 +229,10 @@ class _Rendering:
         ordered = _in_order(content)
         rows = content.rows if isinstance(content, List) else ()
         descriptions = {row.id: row.description for row in rows if row.description}
-        if ordered is None:
+        if ordered is None and descriptions:
+            options = "\n".join(_described(button, descriptions) for button in choices(content))
+            hint = self._phrases["type one"]
+        elif ordered is None:
             options, hint = _titles(choices(content)), self._phrases["type one"]
         elif _titles(ordered) == ", ".join(map(str, range(1, len(ordered) + 1))) and not descriptions:
             options, hint = _titles(ordered), self._phrases["type a number"]

@@ -95,6 +95,12 @@ class Settings(BaseModel):
             raise ValueError("what customers write travels by https; http is for receivers in your own network")
         return url
 
+    @field_validator("shows", mode="before")
+    @classmethod
+    def _words(cls, shows: Any) -> Any:
+        """A variable of the environment is one text: "buttons image"."""
+        return shows.replace(",", " ").split() if isinstance(shows, str) else shows
+
     @field_validator("shows")
     @classmethod
     def _shows_text(cls, shows: frozenset[ContentKind]) -> frozenset[ContentKind]:

@@ -42,7 +42,7 @@ def _in(seconds: int) -> str:
 
 class WebhookCase:
     account = "main"
-    secrets = (SECRET, SECRET.removeprefix("whsec_"))
+    secrets: Sequence[str] = (SECRET, SECRET.removeprefix("whsec_"))
     nonsense_status = 400
     path = "/channels/webhook/main"
 

@@ -408,7 +408,7 @@ class _Meddling:
 
 
 def _trimmed(inbound: Inbound) -> Inbound:
-    return dataclasses.replace(inbound, content=Text(inbound.content.text.strip()))  # type: ignore[union-attr]
+    return dataclasses.replace(inbound, content=Text(inbound.content.text.strip()))
 
 
 def _everybody_is_one(inbound: Inbound) -> Inbound:

@@ -98,6 +98,8 @@ class WebhookReceiver:
                 request.transport.abort()
             case "endless":
                 return await self._endless(request)
+            case "":
+                pass
         answer = how.body if how.body is not None else json.dumps({"id": f"their-{message}"}).encode()
         return web.Response(status=how.status, headers=how.headers, body=answer)
 

@@ -13,6 +13,7 @@ from connectors.contract import (
     Carousel,
     Choice,
     Content,
+    ContentKind,
     File,
     Image,
     List,
@@ -25,7 +26,7 @@ from connectors.contract import (
 )
 
 YES_NO = (Button("y", "Sim"), Button("n", "Não"))
-ALL_KINDS = frozenset(
+ALL_KINDS: frozenset[ContentKind] = frozenset(
     {"text", "buttons", "image", "file", "audio", "video", "location", "list", "carousel", "template", "survey"}
 )
 PLAIN = Capabilities()
@@ -106,13 +107,13 @@ def beyond(parts: tuple[Content, ...], capabilities: Capabilities) -> list[str]:
 def _beyond(part: Content, can: Capabilities) -> list[str]:
     kind = part.__struct_config__.tag
     found = [] if kind in can.shows else [f"{kind} is not shown"]
-    texts = [getattr(part, name, "") for name in ("text", "alt")]
+    # A template's words are the platform's: what it approved is not ours to measure.
+    texts = [getattr(part, name, "") for name in ("text", "alt") if kind != "template"]
     tapped: list[tuple[Button, ...]] = []
     match part:
         case Buttons() | Survey():
             tapped = [part.buttons]
         case List():
-            texts += [row.title for row in part.rows]
             found += ["too many rows"] if len(part.rows) > can.most_rows else []
             found += ["long row"] if any(len(row.title) > can.longest_button for row in part.rows) else []
             found += ["long action"] if len(part.action) > can.longest_button else []
@@ -120,10 +121,12 @@ def _beyond(part: Content, can: Capabilities) -> list[str]:
             found += ["too many cards"] if len(part.cards) > can.most_cards else []
             texts += [card.title + card.text for card in part.cards]
             tapped = [card.buttons for card in part.cards]
+        case _:
+            pass
     found += ["too many buttons"] if any(len(buttons) > can.most_buttons for buttons in tapped) else []
     titles = [button.title for buttons in tapped for button in buttons]
     found += ["long title"] if any(len(title) > can.longest_button for title in titles) else []
     found += ["long text"] if any(len(text) > can.longest_text for text in texts) else []
-    if not can.markdown and kind != "template" and any(text.startswith("**") for text in texts):
+    if not can.markdown and any(text.startswith("**") for text in texts):
         found.append("Markdown")
     return found

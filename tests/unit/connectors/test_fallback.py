@@ -125,6 +125,8 @@ def words_of(content: Content) -> list[str]:
             found.append(content.name)
         case Image():
             found.append(content.alt)
+        case _:
+            pass
     return found
 
 
@@ -222,6 +224,13 @@ def test_a_scale_from_zero_is_never_numbered_from_one() -> None:
     text = read(rendered(scale, PLAIN))
     assert "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10" in text
     assert "1. 0" not in text
+
+
+def test_a_scale_of_rows_keeps_its_descriptions() -> None:
+    scale = List("Nota?", (Row("a", "0", "nunca"), Row("b", "10", "com certeza")))
+    assert (Text("Nota?\n\n0 – nunca\n10 – com certeza\n\nResponda com uma das opções acima."),) == rendered(
+        scale, PLAIN
+    )
 
 
 # ── cards ───────────────────────────────────────────────────────────────────────────────────────────────────────────

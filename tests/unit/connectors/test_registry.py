@@ -11,6 +11,7 @@ from fakes.webhook_receiver import SECRET
 
 from connectors import registry
 from connectors.contract import Accepted, Inbound, StatusReport
+from connectors.webhook import Settings
 
 GOOD = {"secret": SECRET, "url": "https://shop.example/segue"}
 
@@ -57,8 +58,11 @@ def test_a_wrong_setting_is_named_and_no_value_is_shown(tables: Any, names: str)
 
 
 def test_values_of_the_environment_are_text_and_understood() -> None:
-    (settings,) = registry.checked({"webhook": {"main": {**GOOD, "idempotent": "false", "burst": "5"}}}).values()
-    assert (False, 5) == (settings.idempotent, settings.burst)  # type: ignore[attr-defined]
+    (settings,) = registry.checked(
+        {"webhook": {"main": {**GOOD, "idempotent": "false", "shows": "text, image"}}}
+    ).values()
+    assert isinstance(settings, Settings)
+    assert (False, ["image", "text"]) == (settings.idempotent, sorted(settings.shows))
 
 
 def test_the_widget_is_registered_and_live() -> None:
