@@ -10,8 +10,7 @@ import redis
 from blockbuster import BlockBuster
 from fakes.redis_server import RedisServer, redis_binaries
 
-from router.store import Store
-from router.store import connect
+from router.store import Store, connect
 
 
 @pytest.fixture(autouse=True)
