@@ -19,7 +19,11 @@ class Wire:
     async def open(cls, client: Redis, protocol: asyncio.Protocol) -> Wire:
         """Raises redis-py's ConnectionError and TimeoutError."""
         connection: Any = client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
-        await connection.connect()
+        try:
+            await connection.connect()
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
         transport = connection._writer.transport  # redis-py has no public way to give its socket away
         protocol.connection_made(transport)
         transport.set_protocol(protocol)
