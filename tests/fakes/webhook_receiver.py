@@ -60,6 +60,7 @@ class WebhookReceiver:
         self.executed: dict[str, dict[str, Any]] = {}
         self.deliveries: dict[str, int] = {}
         self.forged = 0
+        self.connections: list[object] = []
         self.url = ""
         self._over = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -82,6 +83,8 @@ class WebhookReceiver:
 
     async def _receive(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
+        if request.transport not in self.connections:
+            self.connections.append(request.transport)
         message, stamp = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
         if sign(self.secret, message, stamp, body) not in request.headers.get("webhook-signature", "").split():
             self.forged += 1

@@ -253,6 +253,16 @@ async def test_an_answer_without_end_is_left_and_the_message_counts_as_taken(rec
         assert "ours" == (await webhook.send(outbound(key="ours"))).vendor_id
 
 
+@pytest.mark.parametrize(("idempotent", "connections"), [(True, 1), (False, 3)])
+async def test_what_must_not_be_repeated_never_meets_a_connection_that_may_be_closing(
+    receiver: WebhookReceiver, idempotent: bool, connections: int
+) -> None:
+    async with made(receiver.url, idempotent=idempotent) as webhook:
+        for number in range(3):
+            await webhook.send(outbound(key=f"m{number}"))
+    assert connections == len(receiver.connections)
+
+
 async def test_half_a_character_is_refused_for_good(receiver: WebhookReceiver) -> None:
     async with made(receiver.url) as webhook:
         with pytest.raises(RefusedForGood):
