@@ -24,6 +24,8 @@ class Options:
     redis_url: str | None
     """None: bring our own."""
     train: bool
+    bot_workers: int = 0
+    """0: one less than there are cores, at least one."""
 
     @property
     def url(self) -> str:
@@ -88,4 +90,5 @@ def read_options(*, port: int | None, data_dir: Path | None, config: Path | None
         brand=ROOT / settings.brand.path,
         redis_url=settings.redis.url if "url" in settings.redis.model_fields_set else None,
         train=train,
+        bot_workers=settings.bot.workers,
     )

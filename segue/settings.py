@@ -63,6 +63,8 @@ class RedisPart(_Part):
 class BotPart(_Part):
     socket: Path = Path("var/run/bot.sock")
     deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+    workers: Annotated[int, Field(ge=0, le=64)] = 0
+    """Processes that take turns under `segue up`; 0: one less than there are cores, at least one."""
 
 
 class ActionsPart(_Part):
