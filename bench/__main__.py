@@ -1,0 +1,39 @@
+"""`python -m bench NAME [--json]`: one table. 0 also when a number misses; 1 when nothing could be measured."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from bench.report import Broken, as_json, table
+
+BENCHES = {
+    "ingest": "router CPU per message, against a bare aiohttp echo",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="segue bench",
+        description="Measures one thing.",
+        epilog="; ".join(f"{name}: {what}" for name, what in BENCHES.items()),
+    )
+    parser.add_argument("name", choices=BENCHES)
+    parser.add_argument("--json", action="store_true", help="one line of JSON behind the table, with the single runs")
+    parser.add_argument("--rounds", type=int, default=0, help="how often everything is measured; the median counts")
+    options = parser.parse_args()
+    bench = importlib.import_module(f"bench.{options.name}")
+    try:
+        rows = bench.run(options.rounds) if options.rounds else bench.run()
+    except Broken as error:
+        print(f"bench {options.name}: {error}", file=sys.stderr)
+        return 1
+    print(table(rows))
+    if options.json:
+        print(as_json(options.name, rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
