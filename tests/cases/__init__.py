@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
+import pytest
+
 from connectors.contract import ConnectorError
+
+pytest.register_assert_rewrite("cases.promises")
 
 
 @dataclass(frozen=True)
