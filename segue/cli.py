@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from segue import operator
 from segue.refusal import Refusal
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(operator.app)
 
 Port = Annotated[int | None, typer.Option(help="Port of the shop page and the API; 8080 if nothing else is set.")]
 DataDir = Annotated[

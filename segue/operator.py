@@ -1,0 +1,38 @@
+"""The commands of those who run Segue: look, back up, restore, put back, change keys, try it; cli joins them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+DataDir = Annotated[Path | None, typer.Option(help="The installation's folder; var in the checkout if nothing is set.")]
+Config = Annotated[Path | None, typer.Option(help="Settings file; segue.toml in the checkout if it is there.")]
+
+dead = typer.Typer(help="Batches that were given up.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(dead, name="dead")
+
+
+@dead.command("list")
+def dead_list(data_dir: DataDir = None, config: Config = None) -> None:
+    """Show what was given up, by customer and turn."""
+    from segue.dead import list_letters
+    from segue.installation import Installation
+
+    raise typer.Exit(list_letters(Installation.find(data_dir, config)))
+
+
+@dead.command("requeue")
+def dead_requeue(
+    which: Annotated[str, typer.Argument(metavar="ID|all", help="As `dead list` shows it, or all.")],
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Put one or all back into their mailboxes; they are answered next."""
+    from segue.dead import requeue
+    from segue.installation import Installation
+
+    raise typer.Exit(requeue(Installation.find(data_dir, config), which))
