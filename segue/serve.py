@@ -84,7 +84,7 @@ async def _serve(settings: Settings, files: Files, role: Role) -> int:
         try:
             site = web.TCPSite(runner, settings.server.host, settings.server.port, reuse_address=True)
             await site.start()
-            log.info(LISTENING, host=settings.server.host, port=settings.server.port)
+            log.info(LISTENING, host=settings.server.host, port=runner.addresses[0][1])
             await asked_to_stop.wait()
         except OSError as error:
             raise SettingsError(
@@ -120,7 +120,7 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
         )
         room = Room(store, settings.data_dir)
         door = Ingest(store, lambda channel: _burst(settings, channel), health.ready, lambda: room.refusal)
-        channels = registry.connectors(registry.checked(settings.channels), door)
+        channels = registry.connectors(settings.channels, door)
         for channel in channels.values():
             await house.enter_async_context(channel)
 

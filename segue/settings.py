@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -108,6 +108,7 @@ class Settings(BaseSettings):
     """All of them."""
 
     model_config = SettingsConfigDict(
+        hide_input_in_errors=True,
         env_prefix="SEGUE_",
         env_nested_delimiter="__",
         extra="forbid",
@@ -125,14 +126,8 @@ class Settings(BaseSettings):
     widget: Widget = Widget()
     conversation: Conversation = Conversation()
     sites: dict[str, Site] = {}
-    channels: dict[str, dict[str, dict[str, Any]]] = {}
-    """By channel and account; each channel checks its own (connectors/registry.py)."""
-
-    @field_validator("channels")
-    @classmethod
-    def _channels_are_known(cls, tables: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, dict[str, Any]]]:
-        registry.checked(tables)
-        return tables
+    channels: Annotated[dict[str, Any], AfterValidator(registry.checked)] = {}
+    """By channel and account in the file; by "<channel>:<account>", typed by each channel, once read."""
 
     @classmethod
     def settings_customise_sources(

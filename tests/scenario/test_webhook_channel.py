@@ -14,6 +14,7 @@ from fakes.bot import FakeBot, says
 from fakes.waiting import until
 from fakes.webhook_receiver import SECRET, Behaviour, WebhookReceiver, signed_headers
 
+from connectors import registry
 from connectors.contract import CustomerId, Identity
 from router.store import Store
 from segue.serve import Files
@@ -65,7 +66,8 @@ def account() -> dict[str, Any]:
 
 @pytest.fixture
 def settings(settings: Settings, receiver: WebhookReceiver, account: dict[str, Any]) -> Settings:
-    channels = {"webhook": {"main": {"secret": SECRET, "url": receiver.url, "timeout_seconds": 0.5, **account}}}
+    tables = {"webhook": {"main": {"secret": SECRET, "url": receiver.url, "timeout_seconds": 0.5, **account}}}
+    channels = registry.checked(tables)
     return settings.model_copy(update={"channels": channels, "conversation": Conversation(burst_ms=0)})
 
 

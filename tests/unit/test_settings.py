@@ -68,6 +68,19 @@ def test_a_wrong_secret_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in str(refused.value)
 
 
+def test_channel_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "whsec_" + "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"
+    monkeypatch.setenv("SEGUE_CHANNELS__WEBHOOK__MAIN__SECRET", secret)
+    monkeypatch.setenv("SEGUE_CHANNELS__WEBHOOK__MAIN__URL", "https://shop.example/segue")
+    settings = load_settings()
+    assert list(settings.channels) == ["webhook:main"]
+    assert secret not in repr(settings) + str(settings)
+    monkeypatch.setenv("SEGUE_CHANNELS__WEBHOOK__MAIN__URL", "nowhere")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert secret not in str(refused.value)
+
+
 def test_the_demo_site_is_on_our_own_origins_and_off_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
     origins = load_settings().shown_sites()["demo"].origins
     assert origins == ("http://localhost:8080", "http://127.0.0.1:8080")
