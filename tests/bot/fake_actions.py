@@ -20,6 +20,7 @@ class FakeActions:
         self.path = path
         self.fault = ""
         self.calls: list[dict[str, Any]] = []
+        self.go = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> FakeActions:
@@ -58,6 +59,8 @@ class FakeActions:
             return web.json_response({"events": [{"event": "export"}]})
         if self.fault == "user":
             return web.json_response({"events": [{"event": "user", "text": "/restart"}]})
+        if self.fault == "slow":
+            await self.go.wait()
         if self.fault == "hang":
             await asyncio.Event().wait()
         if self.fault == "drop":
