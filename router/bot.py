@@ -166,7 +166,7 @@ class Bot:
             return
         self._looked = time.monotonic()
         sockets = await asyncio.to_thread(sockets_in, self._path)
-        for path in sockets - self._workers.keys():
+        for path in sorted(sockets - self._workers.keys()):
             self._workers[path] = BotWorker(path)
         for path in self._workers.keys() - sockets:
             gone = self._workers.pop(path)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import aiohttp
 import msgspec
+
+from router.unix_http import TooLarge, UnixHttp
 
 LARGEST_ANSWER = 4 * 1024 * 1024
 """Bytes of one answer as it comes, uncompressed; a commit has its own, smaller bound."""
 
-_TURN = "http://bot/turn"
-_HEALTH = "http://bot/health"
-_JSON = {"Content-Type": "application/json"}
+_KINDS = frozenset(
+    "action_status action_unreachable action_invalid action_timeout action_error action_limit "
+    "response_missing no_listen error bad_request".split()
+)
+"""Why a turn fails in the bot (docs/decisions/0001)."""
+
+_NAME = re.compile(r"(action|validate|utter)_[a-z0-9_]{1,60}|[a-z]{1,20}")
 
 
 class BotFailure(Exception):
@@ -38,37 +44,32 @@ class BotWorker:
         self.under_way = 0
         self.breaker = Breaker()
         self._closing: asyncio.Task[None] | None = None
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(path=str(socket), limit=64),
-            # One clock alone, in `Bot.ask`: of two that strike together, the inner one would hide the outer.
-            timeout=aiohttp.ClientTimeout(total=None),
-        )
+        self._http = UnixHttp(socket, most=LARGEST_ANSWER)
 
     async def take(self, body: bytes) -> bytes:
         """The answer's bytes. Raises `BotFailure` for a refusal, `WorkerGone`."""
         self.under_way += 1
         try:
-            async with self._http.post(_TURN, data=body, headers=_JSON) as response:
-                raw = b""
-                async for chunk in response.content.iter_any():
-                    raw += chunk
-                    if len(raw) > LARGEST_ANSWER:
-                        raise BotFailure("too_large", f"more than {LARGEST_ANSWER} bytes")
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+            # Without a clock of its own: of two that strike together, the inner one would hide `Bot.ask`'s.
+            status, raw = await self._http.ask("POST", "/turn", body)
+        except TooLarge as error:
+            raise BotFailure("too_large", str(error)) from error
+        except ConnectionError as error:
             self.breaker.failed()
             raise WorkerGone from error
         finally:
             self.under_way -= 1
         self.breaker.worked()
-        if response.status != 200:
-            raise _failure(response.status, raw)
+        if status != 200:
+            raise _failure(status, raw)
         return raw
 
     async def ready(self) -> bool:
         try:
-            async with self._http.get(_HEALTH, timeout=aiohttp.ClientTimeout(total=1)) as response:
-                ready = response.status == 200 and bool((await response.json()).get("ready"))
-        except (aiohttp.ClientError, OSError, ValueError):
+            async with asyncio.timeout(1):
+                status, body = await self._http.ask("GET", "/health")
+            ready = status == 200 and bool(msgspec.json.decode(body, type=dict[str, Any]).get("ready"))
+        except (ConnectionError, TooLarge, TimeoutError, ValueError):
             return False
         if ready:
             self.breaker.worked()
@@ -85,13 +86,13 @@ class BotWorker:
     async def _close_when_idle(self) -> None:
         while self.under_way:  # noqa: ASYNC110  it ends within one deadline; an event for it would outlive its use
             await asyncio.sleep(0.1)
-        await self._http.close()
+        self._http.close()
 
     async def close(self) -> None:
         if self._closing:
             self._closing.cancel()
             await asyncio.gather(self._closing, return_exceptions=True)
-        await self._http.close()
+        self._http.close()
 
 
 class Breaker:
@@ -129,4 +130,6 @@ def _failure(status: int, raw: bytes) -> BotFailure:
         problem = msgspec.json.decode(raw, type=dict[str, Any])
     except msgspec.DecodeError:
         return BotFailure("status", str(status))
-    return BotFailure(str(problem.get("type", "status")), str(problem.get("where", "")))
+    kind, where = str(problem.get("type")), str(problem.get("where"))
+    # Both go to the log: only names of ours pass, never words that a broken bot gives back.
+    return BotFailure(kind if kind in _KINDS else "status", where if _NAME.fullmatch(where) else "")
