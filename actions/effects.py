@@ -16,6 +16,8 @@ class Turn:
 
     id: str
     dry_run: bool = False
+    trace: str = ""
+    """The message's way through all parts, for the logs."""
 
 
 class EffectRefused(Exception):

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -34,6 +35,7 @@ from actions.shop.port import Shop, ShopUnavailable
 
 log = logging.getLogger("segue.actions")
 
+_TRACE = re.compile("[0-9a-f]{32}")
 _LARGEST_REQUEST = 8 * 1024 * 1024  # the whole window of a dialogue and the domain
 _ACTION_SECONDS = 4.0
 _LONGEST_SOCKET_PATH = 107
@@ -79,20 +81,22 @@ def make_app(shop: Shop, *, actions: Iterable[Action] | None = None) -> web.Appl
             return web.json_response({"error": "rejected", "action_name": name}, status=400)
         except ActionNotFoundException:
             served.failures += 1
-            log.error("unknown action %r, turn %s", name[:80], turn.id)
+            log.error("unknown action %r, turn %s, trace %s", name[:80], turn.id, turn.trace)
             return web.json_response({"error": "unknown action", "action_name": name}, status=404)
         except ActionMissingDomainException:
             return web.json_response({"error": "send the domain", "action_name": name}, status=449)
         except Exception as problem:  # noqa: BLE001 - the door: a fault becomes a status, and the turn a failure
             served.failures += 1
             log.error(
-                "action %r failed, turn %s: %s at %s",
+                "action %r failed, turn %s, trace %s: %s at %s",
                 name,
                 turn.id,
+                turn.trace,
                 type(problem).__name__,
                 _place_of(problem),
             )
             return web.json_response({"error": "the action failed", "action_name": name}, status=500)
+        log.info("action %r done, turn %s, trace %s", name, turn.id, turn.trace)
         return web.json_response(result.model_dump() if result else None)
 
     async def health(request: web.Request) -> web.Response:
@@ -115,7 +119,12 @@ def _turn_of(request: web.Request, call: dict[str, Any]) -> effects.Turn:
     turn_id = request.headers.get("X-Segue-Turn") or message.get("message_id") or ""
     if not turn_id:
         raise KeyError("turn id")
-    return effects.Turn(id=str(turn_id), dry_run=request.headers.get("X-Segue-Dry-Run") == "1")
+    trace = (message.get("metadata") or {}).get("trace")
+    return effects.Turn(
+        id=str(turn_id),
+        dry_run=request.headers.get("X-Segue-Dry-Run") == "1",
+        trace=trace if isinstance(trace, str) and _TRACE.fullmatch(trace) else "",
+    )
 
 
 def _place_of(problem: BaseException) -> str:

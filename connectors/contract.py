@@ -190,6 +190,8 @@ class Inbound:
     locale: str = ""
     origin: Mapping[str, str] = field(default_factory=dict)
     customer: CustomerId | None = None
+    trace: str = ""
+    """32 hex digits that name this message's way in every log; made at the door when the platform gave none."""
 
 
 @dataclass(frozen=True, slots=True)

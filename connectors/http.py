@@ -159,3 +159,12 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     return min(max(0.0, (at - (now or datetime.now(UTC))).total_seconds()), LONGEST_WAIT)
+
+
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def trace_of(request: web.Request) -> str:
+    """The trace id of a caller that has one (https://www.w3.org/TR/trace-context/), else empty: the door makes one."""
+    found = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    return found[1] if found and found[1] != "0" * 32 else ""

@@ -36,6 +36,7 @@ from connectors.contract import (
     Typing,
     Updated,
 )
+from connectors.http import trace_of
 from connectors.sealing import SealBroken, Seals
 
 _Body = TypeVar("_Body", bound=msgspec.Struct)
@@ -208,6 +209,7 @@ class Webchat:
                 locale=holder.locale,
                 origin=holder.origin,
                 customer=CustomerId(holder.visitor.customer),
+                trace=trace_of(request),
             )
         )
         answer = {"id": accepted.id, "seq": accepted.seq, "cursor": accepted.cursor}

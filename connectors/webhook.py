@@ -13,6 +13,7 @@ import hmac
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self, TypeVar, cast
@@ -193,7 +194,7 @@ class Webhook:
         body = await http.raw_body(request, LONGEST_BODY)
         try:
             self.verify(request.headers, body)
-            return _json(await self._take(body))
+            return _json(await self._take(body, http.trace_of(request)))
         except NotAuthentic:
             http.FORGED.labels(CHANNEL).inc()
             raise
@@ -201,10 +202,10 @@ class Webhook:
             http.UNSUPPORTED.labels(CHANNEL).inc()
             return _json({"supported": False})
 
-    async def _take(self, body: bytes) -> dict[str, Any]:
+    async def _take(self, body: bytes, trace: str) -> dict[str, Any]:
         match parsed(body, self.account, Milliseconds(int(self._clock() * 1000))):
             case Inbound() as inbound:
-                accepted = await self._door.accept(inbound)
+                accepted = await self._door.accept(replace(inbound, trace=trace))
                 return {"id": accepted.id, "seq": accepted.seq, "repeated": accepted.repeated}
             case StatusReport() as report:
                 await self._door.report(report)

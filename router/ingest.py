@@ -92,6 +92,7 @@ class Ingest:
                 identity=str(inbound.identity),
                 content=content,
                 at=inbound.at,
+                trace=inbound.trace or secrets.token_hex(16),
             )
             window = self.window(inbound.identity.channel)
             try:

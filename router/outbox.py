@@ -134,7 +134,14 @@ class Outbox:
         account = attempt.lane.account
         metrics.DELIVERIES.labels(account.partition(":")[0], result).inc()
         if result != "sent":
-            log.warning("outbox.not_sent", account=account, seq=attempt.seq, tries=attempt.tries, result=result)
+            log.warning(
+                "outbox.not_sent",
+                account=account,
+                seq=attempt.seq,
+                tries=attempt.tries,
+                result=result,
+                trace=attempt.entry.trace,
+            )
         for pause in (*SETTLE_PAUSES, None):
             try:
                 await self._store.lanes.settle(

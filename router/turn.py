@@ -54,7 +54,7 @@ class Turns:
             case "people":
                 return Commit()
             case "nobody":
-                log.error("turn.given_up", turn=claim.turn_id, attempts=claim.attempts)
+                log.error("turn.given_up", turn=claim.turn_id, trace=claim.trace, attempts=claim.attempts)
                 metrics.TURNS.labels("dead").inc()
                 return self._apology(claim, dead="attempts")
             case "bot":
@@ -67,7 +67,7 @@ class Turns:
                 answer = await self.bot.ask(question)
             commit = self._answer(claim, answer, joined_window(claim.window, answer))
         except BotFailure as failure:
-            log.warning("turn.failed", turn=claim.turn_id, kind=failure.kind, where=failure.where)
+            log.warning("turn.failed", turn=claim.turn_id, trace=claim.trace, kind=failure.kind, where=failure.where)
             metrics.TURNS.labels("failed").inc()
             return self._apology(claim, dead="")
         metrics.TURNS.labels(answer.outcome).inc()
@@ -86,7 +86,7 @@ class Turns:
             turn_id=claim.turn_id,
             text=asked.text,
             payload=asked.payload,
-            metadata={"channel": claim.identity.channel, "locale": locale},
+            metadata={"channel": claim.identity.channel, "locale": locale, "trace": claim.trace},
             language=claim.state.get("lang", ""),
             votes=int(claim.state.get("lv", 0)),
             locale=speakable(locale),
@@ -201,6 +201,7 @@ class Turns:
             identity=claim.batch[-1].entry.identity,
             content=content,
             turn=claim.turn,
+            trace=claim.trace,
         )
 
     def _say(self, key: str, claim: Claim) -> str:

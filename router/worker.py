@@ -81,7 +81,7 @@ class Worker:
         began = time.monotonic()
         committed = await self._commit(claim, await self._turns.run(claim))
         metrics.TURN_SECONDS.observe(time.monotonic() - began)
-        log.info("turn.done", turn=claim.turn_id, seqs=committed.seqs, batch=len(claim.batch))
+        log.info("turn.done", turn=claim.turn_id, trace=claim.trace, seqs=committed.seqs, batch=len(claim.batch))
         return committed.waiting
 
     async def _commit(self, claim: Claim, commit: Commit) -> Committed:

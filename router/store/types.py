@@ -27,6 +27,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     of: int = 0
     status: str = ""
     reason: str = ""
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,10 @@ class Claim:
     @property
     def identity(self) -> Identity:
         return Identity.parse(self.batch[-1].entry.identity)
+
+    @property
+    def trace(self) -> str:
+        return self.batch[-1].entry.trace
 
 
 @dataclass(frozen=True, slots=True)
