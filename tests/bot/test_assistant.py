@@ -239,6 +239,23 @@ async def test_an_understood_turn_forgives_the_misses_before_it(talk: Any) -> No
     assert await customer.texts("wfgh zzrt") == ["I did not understand. Could you say it another way?"]
 
 
+@pytest.mark.parametrize(
+    ("locale", "sentence"),
+    [
+        ("pt-BR", "Acho que me perdi. Você pode dizer de outro jeito?"),
+        ("en", "I think I lost track. Could you say it another way?"),
+    ],
+)
+async def test_a_dialogue_that_no_rule_covers_is_answered_and_goes_on(talk: Any, locale: str, sentence: str) -> None:
+    customer = talk(locale)
+    # No rule of the fallback has a condition for this: what another version of the data may have left in a slot.
+    lost = await customer.say("xqzt brrp", slots={"misses": None})
+    assert (lost["outcome"], lost["fallback"]) == ("answered", True)
+    assert lost["responses"][0]["text"] == sentence
+    assert len(lost["responses"][0]["buttons"]) == 6
+    assert (await customer.say("pix?"))["outcome"] == "answered"
+
+
 async def test_the_language_changes_when_it_is_asked_for(talk: Any) -> None:
     customer = talk()
     await customer.say("oi, bom dia")
@@ -329,7 +346,7 @@ def test_the_data_is_valid_and_says_only_what_actions_say_beyond_the_rules(tmp_p
 def _said_by_actions() -> set[str]:
     source = "\n".join(path.read_text("utf-8") for path in (ROOT / "actions").rglob("*.py"))
     stages = set(re.findall(r'= "(\w+)"', (ROOT / "actions" / "shop" / "port.py").read_text("utf-8")))
-    asked = {"utter_ask_order_number", "utter_ask_order_proof"}
+    asked = {"utter_ask_order_number", "utter_ask_order_proof", "utter_default"}  # by Rasa itself
     return set(re.findall(r'"(utter_\w+)"', source)) | {f"utter_order_{stage}" for stage in stages} | asked
 
 
