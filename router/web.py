@@ -112,7 +112,7 @@ def _file(folder: Path, name: str, headers: Mapping[str, str]) -> web.FileRespon
 class Health:
     """`/healthz`: alive. `/readyz`: whether a message written now would be answered, with the state of each part."""
 
-    parts: Mapping[str, PartCheck]
+    parts: dict[str, PartCheck]
 
     def routes(self) -> list[web.RouteDef]:
         return [

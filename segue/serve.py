@@ -124,6 +124,8 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
         for channel in channels.values():
             await house.enter_async_context(channel)
 
+        if role != "worker":
+            health.parts["room"] = _remembered(lambda: _room_state(room))
         routes = health.routes()
         close_streams = None
         if role != "worker":
@@ -247,6 +249,10 @@ async def _redis_state(store: Store) -> str:
     except StoreUnavailable:
         return "does not answer"
     return "ok"
+
+
+async def _room_state(room: Room) -> str:
+    return f"none: {room.refusal}" if room.refusal else "ok"
 
 
 async def _bot_state(bot: Bot) -> str:
