@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,11 @@ class Installation:
                 "or name another folder with --data-dir."
             )
         return self.redis_url
+
+    @property
+    def models(self) -> Path:
+        """Where trained models are: Rasa's own folder in the checkout, or the data folder's where that is read-only."""
+        return ROOT / "models" if os.access(ROOT, os.W_OK) else self.data / "models"
 
     @property
     def web_url(self) -> str:

@@ -12,6 +12,19 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 DataDir = Annotated[Path | None, typer.Option(help="The installation's folder; var in the checkout if nothing is set.")]
 Config = Annotated[Path | None, typer.Option(help="Settings file; segue.toml in the checkout if it is there.")]
 
+
+@app.command()
+def doctor(
+    data_dir: DataDir = None,
+    config: Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Look at everything and say what to mend; changes nothing, and works while nothing runs."""
+    from segue.doctor import doctor as examine
+
+    raise typer.Exit(examine(data_dir, config, as_json=as_json))
+
+
 dead = typer.Typer(help="Batches that were given up.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(dead, name="dead")
 
