@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from segue import operator
+from segue import model_commands, operator
 from segue.refusal import Refusal
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(operator.app)
+app.add_typer(model_commands.app, name="model")
 
 Port = Annotated[int | None, typer.Option(help="Port of the shop page and the API; 8080 if nothing else is set.")]
 DataDir = Annotated[
@@ -106,7 +107,7 @@ def actions(context: typer.Context) -> None:
 
 @app.command(context_settings=PASS_THROUGH)
 def bot(context: typer.Context) -> None:
-    """Run one bot worker: --socket FILE --model FILE --actions-socket FILE --brand FILE."""
+    """Run bot workers: --folder FOLDER (or --socket FILE) --model FILE --actions-socket FILE --brand FILE."""
     from segue.places import bot_python
 
     become(bot_python(), "-m", "bot.serve", *context.args)

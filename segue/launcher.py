@@ -10,11 +10,15 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from segue.ask import ask_port
 from segue.checks import check_disk, check_port
+from segue.control import Control
+from segue.generations import Generations
 from segue.options import Options
 from segue.parts import Parts
 from segue.places import DataFolder, make_socket_folder, process_identity
@@ -22,7 +26,7 @@ from segue.refusal import Refusal
 from segue.supervise import Part, PartFailed, Running, keep_small
 
 # All of it is over within five seconds of Ctrl-C: the router may finish its turns, then the others go, Redis last.
-STOP_ORDER = (({"router"}, 3.6), ({"bot", "actions", "train"}, 0.5), ({"redis"}, 0.5))
+STOP_ORDER = (({"router"}, 3.6), ({"bot", "bot-2", "golden", "actions", "train"}, 0.5), ({"redis"}, 0.5))
 READY_WITHIN = 60.0
 
 
@@ -72,9 +76,11 @@ class Launcher:
         self.folder = parts.folder
         self._sockets = sockets
         self._running: list[Running] = []
-        self._watchers: list[asyncio.Task[None]] = []
+        self._watchers: dict[Running, asyncio.Task[None]] = {}
         self._failed: asyncio.Queue[PartFailed] = asyncio.Queue()
         self._pids: dict[str, tuple[int, str | None]] = {}
+        self._generations = Generations(parts, self, self._trained)
+        self._control = Control(sockets, self._asked)
 
     # --- the story
 
@@ -96,14 +102,17 @@ class Launcher:
                 return 0
             raise self._explained(failure.result() if failure.done() else bring_up.exception())
         finally:
-            for task in (*tasks, *self._watchers):
+            await self._control.stop()
+            ending = (*tasks, *self._watchers.values())
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(*tasks, *self._watchers, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
             await self._stop()
             self.folder.forget_record()
 
     async def _bring_up(self) -> None:
         began = time.monotonic()
+        await self._control.start()
         if self.options.redis_url is None:
             await self._start(self.parts.redis())
         await asyncio.gather(self._start(self.parts.router()), self._start(self.parts.actions()), self._bring_up_bot())
@@ -111,13 +120,13 @@ class Launcher:
         say(f"Ready in {time.monotonic() - began:.1f} s.")
 
     async def _bring_up_bot(self) -> None:
-        await self._start(self.parts.bot(await self._model()))
+        chosen = self._generations.chosen(say)
+        await self._generations.start(chosen or await self._model(), by_hand=chosen is not None)
 
     async def _model(self) -> Path:
+        if self.options.train:
+            return await self._trained(None)
         found = await self._train(only_find=True)
-        if found is None and self.options.train:
-            say("Training the assistant (only when its data have changed) …")
-            found = await self._train(only_find=False)
         if found is None:
             kept = sorted(self.parts.models.glob("*.tar.gz"), key=lambda file: file.stat().st_mtime)
             if not kept:
@@ -126,9 +135,33 @@ class Launcher:
             say(f"The training data have changed since {found.name} was trained; it is used as it is (--no-train).")
         return found
 
-    async def _train(self, *, only_find: bool) -> Path | None:
-        trainer = self._new(self.parts.trainer(only_find=only_find))
-        code, words = await trainer.run_once(None if only_find else lambda line: say(f"  {line}"))
+    async def _trained(self, tell: Callable[[str], None] | None) -> Path:
+        """The model of the present data, found or made. Raises PartFailed."""
+        tell = tell or say
+        found = await self._train(only_find=True)
+        if found is None:
+            tell("Training the assistant (only when its data have changed) …")
+            found = await self._train(only_find=False, tell=tell)
+        if found is None:
+            raise PartFailed("train", "named no model", [])
+        return found
+
+    async def _asked(self, request: dict[str, Any], tell: Callable[[str], None]) -> bool:
+        """What a command asks of the launcher that runs."""
+        wanted = request.get("swap")
+        if not isinstance(wanted, str):
+            tell("The launcher that runs does not know this request: it is of another version.")
+            return False
+
+        def both(line: str) -> None:
+            say(line)
+            tell(line)
+
+        return await self._generations.swap(wanted, both)
+
+    async def _train(self, *, only_find: bool, tell: Callable[[str], None] = say) -> Path | None:
+        trainer = self.new(self.parts.trainer(only_find=only_find))
+        code, words = await trainer.run_once(None if only_find else lambda line: tell(f"  {line}"))
         named = next((Path(line.strip()) for line in reversed(words) if line.strip()), None)
         if code == 0 and named is not None and named.is_file():
             return named
@@ -153,14 +186,18 @@ class Launcher:
 
     # --- keeping them
 
-    def _new(self, part: Part) -> Running:
+    def new(self, part: Part) -> Running:
         running = Running(part, log=self.folder.log(part.name), say=say, started=self._note)
         self._running.append(running)
         return running
 
     async def _start(self, part: Part) -> None:
-        running = self._new(part)
+        running = self.new(part)
         await running.start()
+        self.watch(running)
+
+    def watch(self, running: Running) -> None:
+        """Starts it again whenever it ends; everything is stopped when that is of no use."""
 
         async def watch() -> None:
             try:
@@ -168,7 +205,16 @@ class Launcher:
             except PartFailed as failure:
                 self._failed.put_nowait(failure)
 
-        self._watchers.append(asyncio.create_task(watch()))
+        self._watchers[running] = asyncio.create_task(watch())
+
+    def unwatch(self, running: Running) -> None:
+        if running in self._watchers:
+            self._watchers.pop(running).cancel()
+
+    async def end(self, running: Running, within: float) -> None:
+        self.unwatch(running)
+        await running.stop(within)
+        self._running.remove(running)
 
     async def _keep_logs_small(self) -> None:
         while True:

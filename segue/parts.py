@@ -22,10 +22,10 @@ class Parts:
         self.folder = folder
         self.redis_socket = sockets / "redis.sock"
         self.actions_socket = sockets / "actions.sock"
-        self.bot_socket = sockets / "bot.sock"
+        self.bot_folder = sockets / "bot"
         self.redis_url = options.redis_url or f"unix://{self.redis_socket}"
-        # Rasa's own folder, so that `train`, `rasa shell` and every data folder share one training.
-        self.models = ROOT / "models" if os.access(ROOT, os.W_OK) else folder.path / "models"
+        self.bot_workers = options.bot_workers or default_workers()
+        self.models = models_folder(folder.path)
 
     def redis(self) -> Part:
         """Our own Redis. A long append-only file takes its time to load."""
@@ -62,18 +62,34 @@ class Parts:
             ready=answers_on_socket(self.actions_socket),
         )
 
-    def bot(self, model: Path) -> Part:
-        """A bot worker with its model."""
+    def bot(self, model: Path, number: int = 1, *, waits: bool = False) -> Part:
+        """A generation of bot workers with its model. One that waits leaves new turns to the generation before it."""
+        generation = f"g{number}"
         return Part(
-            name="bot",
+            # Two at most run at a time, each with a log of its own.
+            name="bot" if number % 2 else "bot-2",
             argv=(
-                *(bot_python(), "-m", "bot.serve", "--socket", str(self.bot_socket), "--model", str(model)),
+                *(bot_python(), "-m", "bot.serve", "--folder", str(self.bot_folder), "--generation", generation),
+                *("--workers", str(self.bot_workers), "--model", str(model), *(("--wait",) if waits else ())),
                 *("--actions-socket", str(self.actions_socket), "--brand", str(self.options.brand)),
             ),
             cwd=ROOT,
             env=self._environment(),
-            ready=answers_on_socket(self.bot_socket),
+            ready=pool_answers(self.bot_folder, generation, self.bot_workers, current=not waits),
             ready_within=120,
+        )
+
+    def golden(self, number: int) -> Part:
+        """Plays the golden dialogues to one worker of a generation; its last line says how it went."""
+        return Part(
+            name="golden",
+            argv=(
+                *(bot_python(), "-m", "bot.golden", "--socket", str(self.bot_folder / f"g{number}-0.sock")),
+                *("--stories", str(ROOT / "tests" / "stories")),
+            ),
+            cwd=ROOT,
+            env=self._environment(),
+            ready=_never,
         )
 
     def trainer(self, *, only_find: bool) -> Part:
@@ -91,7 +107,7 @@ class Parts:
         return {
             **self.options.environment(),
             "SEGUE_REDIS__URL": self.redis_url,
-            "SEGUE_BOT__SOCKET": str(self.bot_socket),
+            "SEGUE_BOT__SOCKET": str(self.bot_folder),
             "SEGUE_ACTIONS__SOCKET": str(self.actions_socket),
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
@@ -117,6 +133,36 @@ def answers_on_socket(socket_file: Path) -> Callable[[], Awaitable[bool]]:
         return status == 200 and answer.get("ready") is True
 
     return asked
+
+
+def pool_answers(folder: Path, generation: str, workers: int, *, current: bool) -> Callable[[], Awaitable[bool]]:
+    """A question for `Part.ready`: does every worker of this generation answer, and (if asked) take new turns?"""
+    questions = [answers_on_socket(folder / f"{generation}-{number}.sock") for number in range(workers)]
+
+    async def asked() -> bool:
+        if current:
+            try:
+                if (folder / "current").read_text(encoding="utf-8") != generation:
+                    return False
+            except FileNotFoundError:
+                return False
+        for question in questions:
+            if not await question():
+                return False
+        return True
+
+    return asked
+
+
+def models_folder(data: Path) -> Path:
+    """Rasa's own folder, so that `train`, `rasa shell` and every data folder share one training."""
+    return ROOT / "models" if os.access(ROOT, os.W_OK) else data / "models"
+
+
+def default_workers() -> int:
+    """One less than the cores that this process may use: the router wants one too."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1)
 
 
 async def _never() -> bool:

@@ -19,7 +19,7 @@ from segue.refusal import Refusal
 ROOT = Path(__file__).resolve().parent.parent
 # Linux allows 107 bytes for a socket's path and macOS 103. Redis cuts a longer one silently and every client fails.
 SOCKET_PATH_BYTES = 103
-LONGEST_SOCKET_NAME = "actions.sock"
+LONGEST_SOCKET_NAME = "bot/g999-63.sock"
 
 
 def home() -> Path:

@@ -160,6 +160,12 @@ class Running:
                 await self.start()
             process = self._process
 
+    def send(self, number: signal.Signals) -> None:
+        """Tells the process something, if it is there."""
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
     async def stop(self, within: float) -> None:
         """Asks the part to end, and after `within` seconds ends it with everything it started."""
         process = self._process

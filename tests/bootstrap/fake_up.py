@@ -1,6 +1,6 @@
 """`segue up` with a real launcher and a real Redis, and tiny stand-ins for router, actions, bot and trainer.
 
-fake_up.py PORT DATA_DIR [router=WORDS] [actions=WORDS] [bot=WORDS] [train=WORDS] [--no-train]
+fake_up.py PORT DATA_DIR [PART=WORDS …] [--no-train]      PART: router actions bot bot-2 golden train
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from segue import parts
+from segue import generations, parts
 from segue.launcher import up
 from segue.options import Options
 from segue.parts import Parts
@@ -34,9 +34,13 @@ class FakeParts(Parts):
     def actions(self) -> Part:
         return self._fake(super().actions(), str(self.actions_socket))
 
-    def bot(self, model: Path) -> Part:
+    def bot(self, model: Path, number: int = 1, *, waits: bool = False) -> Part:
         assert model.is_file()
-        return self._fake(super().bot(model), str(self.bot_socket))
+        part = self._fake(super().bot(model, number, waits=waits), f"{self.bot_folder}", program="fake_pool.py")
+        return replace(part, argv=(*part.argv[:3], f"g{number}", *part.argv[3:], *(("waits",) if waits else ())))
+
+    def golden(self, number: int) -> Part:
+        return self._fake(super().golden(number), f"g{number}", program="fake_golden.py")
 
     def trainer(self, *, only_find: bool) -> Part:
         part = self._fake(super().trainer(only_find=only_find), str(self.models), program="fake_trainer.py")
@@ -49,6 +53,7 @@ class FakeParts(Parts):
 
 # The assistant's environment need not be there: its programs are played too.
 parts.bot_python = lambda: sys.executable
+generations.RETIRES_AFTER = 0.2
 options = Options(
     host="127.0.0.1",
     port=int(sys.argv[1]),
@@ -57,6 +62,7 @@ options = Options(
     brand=Path("brand.toml"),
     redis_url=None,
     train="--no-train" not in sys.argv,
+    bot_workers=1,
 )
 try:
     sys.exit(up(options, FakeParts))
