@@ -1,0 +1,93 @@
+"""Planted faults: a promise of the store's scripts, broken in its text. Our checkers must find each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Change(NamedTuple):
+    script: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    name: str
+    changes: tuple[Change, ...]
+
+
+def _fault(name: str, *changes: tuple[str, str, str]) -> Fault:
+    return Fault(name, tuple(Change(*change) for change in changes))
+
+
+NO_DEDUPE = _fault("no dedupe", ("enqueue", "if seq then", "if false then"))
+NO_LEASE_CHECK = _fault("no lease check", ("commit", "if s[2] ~= lease or ", "if "))
+NO_FENCE = _fault(
+    "no fence",
+    ("commit", "if s[2] ~= lease or tonumber(s[3]) ~= turn or tonumber(s[4]) == 0 then", "if tonumber(s[4]) == 0 then"),
+)
+NO_TURN_CHECK = _fault(
+    "no turn check",
+    ("commit", "if s[5] == lease and tonumber(s[3]) == turn + 1 then", "if false then"),
+    ("commit", "if s[2] ~= lease or tonumber(s[3]) ~= turn or tonumber(s[4]) == 0 then", "if s[2] ~= lease then"),
+)
+CONSUMED_AT_CLAIM = _fault(
+    "consumed at claim",
+    (
+        "claim",
+        "return {'ok', t, redis",
+        "redis.call('LTRIM', mb, length, -1)\nreturn {'ok', t, redis",
+    ),
+    ("commit", "redis.call('LTRIM', mb, length, -1)", ""),
+    ("claim", "'bl', length", "'bl', 1"),
+    ("claim", "local length = tonumber(s[2] or 0)", "local length = 0"),
+)
+NOT_FROZEN = _fault("batch not frozen", ("claim", "local length = tonumber(s[2] or 0)", "local length = 0"))
+
+CONTROLS = (NO_DEDUPE, NO_FENCE, NO_TURN_CHECK, CONSUMED_AT_CLAIM, NOT_FROZEN)
+"""Those that a whole system shows under kills, stops and cuts. The lease alone is not among them: while nobody moves
+control, the frozen batch and the turn's number already let only one commit through."""
+
+FAULTS = (
+    *CONTROLS,
+    NO_LEASE_CHECK,
+    _fault("a claim looks at no time", ("claim", "or tonumber(score) > t", "")),
+    _fault("a burst never ends", ("enqueue", "math.min(t + window, began + 3 * window)", "t + window")),
+    _fault("a message during a turn ends its lease", ("enqueue", "if not waiting or s[5] == 'window'", "if true")),
+    _fault("a full mailbox takes more", ("enqueue", "if redis.call('LLEN', mb) >= most then", "if false then")),
+    _fault(
+        "an identity of nobody is taken",
+        ("enqueue", "if known and redis.call('SISMEMBER', id, identity) == 0", "if false"),
+    ),
+    _fault("a given back lease still commits", ("retry", "redis.call('HINCRBY', st, 'ln', 1)", "")),
+    _fault("a moment is said twice", ("interject", "or s[4] == ARGV[4]", "")),
+    _fault("who saw an older control wins", ("control", "if seen ~= '' and seen ~= s[3] then", "if false then")),
+    _fault("a hand-over leaves the lease", ("control", "redis.call('HINCRBY', st, 'ln', 1)", "")),
+    _fault(
+        "a bot speaks after a person took over",
+        ("reserve", "tonumber(control) < tonumber(redis.call('HGET', st, 'cn') or 0)", "false"),
+    ),
+    _fault(
+        "a dead worker's try is sent again", ("reserve", "if h[1] == 'sending' and safe == '0' then", "if false then")
+    ),
+    _fault("a head is handed out twice", ("reserve", "if tonumber(due) > t then", "if false then")),
+    _fault("the fence is not looked at", ("settle", "if h[1] ~= fence or ", "if ")),
+    _fault("a result counts twice", ("settle", "if h[1] ~= fence or h[2] ~= 'sending' then", "if h[1] ~= fence then")),
+    _fault("a status falls", ("receipt", "if not from then return true end", "if true then return true end")),
+    _fault("an early receipt is lost", ("settle", "if waited then", "if false then")),
+    _fault("a dead letter comes back twice", ("requeue", "redis.call('XDEL', dlq, ARGV[3])", "")),
+    _fault("a timer interrupts a turn", ("timer", "or redis.call('ZSCORE', run, customer) then", "then")),
+    _fault("events go before they were read", ("trim", "if #done == 0 then", "if true then")),
+)
+
+
+def broken(scripts: dict[str, str], fault: Fault) -> dict[str, str]:
+    """The scripts with a fault in them. Raises `ValueError` for one that no longer fits: it would prove nothing."""
+    texts = dict(scripts)
+    for script, before, after in fault.changes:
+        if before not in texts[script]:
+            raise ValueError(f"{fault.name}: {script}.lua no longer holds {before!r}")
+        texts[script] = texts[script].replace(before, after)
+    return texts
