@@ -44,9 +44,12 @@ class Hints:
     def _tell(self, hint: str) -> None:
         what, subject, number = hint.split(" ", 2)
         match what:
-            case "r":
+            case "r" | "b":
                 for ready in self.on_ready:
                     ready(int(subject), int(float(number)))
+                if what == "b":
+                    for event in self.on_event:
+                        event(int(subject))
             case "o":
                 for lane in self.on_lane:
                     lane(int(subject), int(float(number)))

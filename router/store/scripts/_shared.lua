@@ -10,18 +10,22 @@ local function day(t)
   return math.floor(t / 86400000)
 end
 
+-- The journal in the hands of one script: n and pv of the state, counted here and written back once, by the script.
+local function journal_of(jr, t, n, pv)
+  return {jr = jr, t = t, n = tonumber(n or 0), pv = tonumber(pv or 0)}
+end
+
 -- Journal entry: takes the next seq; p is the last seq before it that a customer may see.
-local function append(st, jr, t, audience, entry, conversation, first)
-  local seq = redis.call('HINCRBY', st, 'n', 1)
-  local before = redis.call('HGET', st, 'pv') or '0'
-  local fields = {'e', entry, 't', t, 'p', before, 'a', audience, 'c', conversation}
+local function append(journal, audience, entry, conversation, first)
+  journal.n = journal.n + 1
+  local fields = {'e', entry, 't', journal.t, 'p', journal.pv, 'a', audience, 'c', conversation}
   if first ~= '' then
-    fields[#fields + 1] = 'o'
-    fields[#fields + 1] = first
+    fields[11] = 'o'
+    fields[12] = first
   end
-  redis.call('XADD', jr, seq .. '-0', unpack(fields))
-  if audience == 'c' then redis.call('HSET', st, 'pv', seq) end
-  return seq
+  redis.call('XADD', journal.jr, journal.n .. '-0', unpack(fields))
+  if audience == 'c' then journal.pv = journal.n end
+  return journal.n
 end
 
 -- Domain event: ids, kinds and numbers, never text. Trimmed by a sweep, behind those who read them.
@@ -29,7 +33,8 @@ local function event(ev, kind, customer, conversation, seq, channel)
   redis.call('XADD', ev, '*', 'k', kind, 'c', customer, 'v', conversation, 's', seq, 'ch', channel)
 end
 
--- Hints only wake; a poll is the truth.
+-- Hints only wake; a poll is the truth. r: a customer may be claimed in so many ms · o: a lane may be tried · e: an event
+-- · b: an event, and r
 local function hint(what, tag, number)
   redis.call('PUBLISH', 'segue:hint', what .. ' ' .. tag .. ' ' .. number)
 end
@@ -61,10 +66,12 @@ local function settle_status(st, jr, ev, ds, t, customer, channel, seq, status, 
   local from = redis.call('HGET', ds, seq)
   if not rises(from, status) then return 0 end
   redis.call('HSET', ds, seq, status)
-  local conversation = redis.call('HGET', st, 'cid')
+  local s = redis.call('HMGET', st, 'cid', 'n', 'pv')
+  local conversation, journal = s[1], journal_of(jr, t, s[2], s[3])
   local entry = {kind = 'status', author = {kind = 'system', name = ''}, of = tonumber(seq), status = status}
   if reason ~= '' then entry.reason = reason end
-  local written = append(st, jr, t, 'c', cjson.encode(entry), conversation, '')
+  local written = append(journal, 'c', cjson.encode(entry), conversation, '')
+  redis.call('HSET', st, 'n', journal.n, 'pv', journal.pv)
   event(ev, 'delivery.' .. status, customer, conversation, seq, channel)
   hint('e', shard(st), written)
   return written

@@ -8,7 +8,7 @@ local t = now(ARGV[1])
 
 local score = redis.call('ZSCORE', run, customer)
 if not score or tonumber(score) > t then return {'later'} end
-local s = redis.call('HMGET', st, 'gone', 'bl')
+local s = redis.call('HMGET', st, 'gone', 'bl', 'ln', 'at')
 local waiting = redis.call('LRANGE', mb, 0, tonumber(ARGV[4]) - 1)
 if s[1] or #waiting == 0 then
   redis.call('ZREM', run, customer)
@@ -25,9 +25,7 @@ if length == 0 then
     length = length + 1
   end
 end
-redis.call('HINCRBY', st, 'ln', 1)
-redis.call('HINCRBY', st, 'at', 1)
-redis.call('HSET', st, 'bl', length, 'why', 'lease')
+redis.call('HSET', st, 'ln', tonumber(s[3] or 0) + 1, 'at', tonumber(s[4] or 0) + 1, 'bl', length, 'why', 'lease')
 redis.call('ZADD', run, t + tonumber(ARGV[3]), customer)
 
 local items, entries = {}, {}

@@ -9,7 +9,7 @@ local st, run, mb, jr, tr, ev, bt, dlq = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEY
 local ds, lanes = KEYS[9], KEYS[10]
 local customer, lease, turn, channel, dead, window = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7]
 
-local s = redis.call('HMGET', st, 'gone', 'ln', 'tn', 'bl', 'lln', 'last', 'cid', 'wu', 'cn')
+local s = redis.call('HMGET', st, 'gone', 'ln', 'tn', 'bl', 'lln', 'last', 'cid', 'wu', 'cn', 'n', 'pv')
 if s[1] then return {'lost'} end
 if s[5] == lease and tonumber(s[3]) == turn + 1 then return cjson.decode(s[6]) end
 if s[2] ~= lease or tonumber(s[3]) ~= turn or tonumber(s[4]) == 0 then return {'lost'} end
@@ -25,14 +25,21 @@ if dead ~= '' then
 end
 if window ~= '' then redis.call('SET', tr, window) end
 
+local journal = journal_of(jr, t, s[10], s[11])
+local set, gone = {'tn', turn + 1, 'lln', lease, 'bl', 0, 'at', 0}, {'why'}
 local at = 13
 for _ = 1, tonumber(ARGV[8]) do
-  if ARGV[at + 1] == '' then redis.call('HDEL', st, ARGV[at]) else redis.call('HSET', st, ARGV[at], ARGV[at + 1]) end
+  if ARGV[at + 1] == '' then
+    gone[#gone + 1] = ARGV[at]
+  else
+    set[#set + 1] = ARGV[at]
+    set[#set + 1] = ARGV[at + 1]
+  end
   at = at + 2
 end
 local answer = {'ok', 0}
 for i = 1, tonumber(ARGV[9]) do
-  answer[i + 2] = append(st, jr, t, ARGV[at], ARGV[at + 1], conversation, '')
+  answer[i + 2] = append(journal, ARGV[at], ARGV[at + 1], conversation, '')
   event(ev, 'message.created', customer, conversation, answer[i + 2], channel)
   at = at + 2
 end
@@ -61,18 +68,19 @@ if tonumber(ARGV[12]) > 0 then keep_last(ds, 500, function(field) return tonumbe
 redis.call('LTRIM', mb, length, -1)
 local waiting = redis.call('LLEN', mb)
 answer[2] = waiting
-redis.call('HSET', st, 'tn', turn + 1, 'lln', lease, 'bl', 0, 'at', 0, 'last', cjson.encode(answer))
-redis.call('HDEL', st, 'why')
+local ready = t
+if waiting > 0 and s[8] and tonumber(s[8]) > t then ready = tonumber(s[8]) end
+redis.call('HDEL', st, unpack(gone))
+set[#set + 1] = 'n'; set[#set + 1] = journal.n
+set[#set + 1] = 'pv'; set[#set + 1] = journal.pv
+set[#set + 1] = 'last'; set[#set + 1] = cjson.encode(answer)
+if ready > t then set[#set + 1] = 'why'; set[#set + 1] = 'window' end
+redis.call('HSET', st, unpack(set))
 if waiting == 0 then
   redis.call('ZREM', run, customer)
+  hint('e', shard(st), turn)
 else
-  local ready = t
-  if s[8] and tonumber(s[8]) > t then
-    ready = tonumber(s[8])
-    redis.call('HSET', st, 'why', 'window')
-  end
   redis.call('ZADD', run, ready, customer)
-  hint('r', shard(st), ready - t)
+  hint('b', shard(st), ready - t)
 end
-hint('e', shard(st), turn)
 return answer

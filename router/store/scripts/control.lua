@@ -6,7 +6,7 @@
 -- Answers {'ok', control number} | {'conflict', control number, control} | {'gone'}
 local st, run, mb, jr, ev, tmr = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local customer, seen, control, owner = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local s = redis.call('HMGET', st, 'gone', 'ctl', 'cn', 'cid', 'own')
+local s = redis.call('HMGET', st, 'gone', 'ctl', 'cn', 'cid', 'own', 'n', 'pv')
 if s[1] or not s[2] then return {'gone'} end
 if seen ~= '' and seen ~= s[3] then return {'conflict', tonumber(s[3]), s[2]} end
 if s[2] == control and (s[5] or '') == owner then return {'ok', tonumber(s[3])} end
@@ -23,7 +23,9 @@ if control == 'bot' and tonumber(ARGV[9]) > 0 then
 else
   redis.call('ZREM', tmr, customer .. ' idle')
 end
-local seq = append(st, jr, t, ARGV[6], ARGV[7], s[4], '')
+local journal = journal_of(jr, t, s[6], s[7])
+local seq = append(journal, ARGV[6], ARGV[7], s[4], '')
+redis.call('HSET', st, 'n', journal.n, 'pv', journal.pv)
 event(ev, 'control.' .. control, customer, s[4], number, ARGV[8])
 if redis.call('LLEN', mb) > 0 then
   redis.call('ZADD', run, t, customer)

@@ -3,11 +3,12 @@
 -- ARGV offset, customer, lease number, turn number, channel, entry, lane member, identity ('' when the channel is live)
 -- Answers seq | 0
 local st, ds = KEYS[1], KEYS[4]
-local s = redis.call('HMGET', st, 'gone', 'ln', 'tn', 'im', 'cid', 'why', 'cn')
+local s = redis.call('HMGET', st, 'gone', 'ln', 'tn', 'im', 'cid', 'why', 'cn', 'n', 'pv')
 if s[1] or s[2] ~= ARGV[3] or s[3] ~= ARGV[4] or s[4] == ARGV[4] or s[6] ~= 'lease' then return 0 end
 local t = now(ARGV[1])
-redis.call('HSET', st, 'im', ARGV[4])
-local seq = append(st, KEYS[2], t, 'c', ARGV[6], s[5], '')
+local journal = journal_of(KEYS[2], t, s[8], s[9])
+local seq = append(journal, 'c', ARGV[6], s[5], '')
+redis.call('HSET', st, 'im', ARGV[4], 'n', journal.n, 'pv', journal.pv)
 event(KEYS[3], 'message.created', ARGV[2], s[5], seq, ARGV[5])
 if ARGV[8] ~= '' then
   redis.call('RPUSH', KEYS[6], seq .. ' s ' .. s[7] .. ' ' .. ARGV[8])

@@ -1,10 +1,11 @@
 -- Promise: what was read stays read; an older mark changes nothing.
 -- KEYS state, journal, events          ARGV offset, customer, seq, channel, entry          Answers seq of the entry | 0
-local s = redis.call('HMGET', KEYS[1], 'gone', 'rd', 'pv', 'cid')
+local s = redis.call('HMGET', KEYS[1], 'gone', 'rd', 'pv', 'cid', 'n')
 local upto = math.min(tonumber(ARGV[3]), tonumber(s[3] or 0))
 if s[1] or upto <= tonumber(s[2] or 0) then return 0 end
-redis.call('HSET', KEYS[1], 'rd', upto)
-local seq = append(KEYS[1], KEYS[2], now(ARGV[1]), 'c', ARGV[5], s[4], '')
+local journal = journal_of(KEYS[2], now(ARGV[1]), s[5], s[3])
+local seq = append(journal, 'c', ARGV[5], s[4], '')
+redis.call('HSET', KEYS[1], 'rd', upto, 'n', journal.n, 'pv', journal.pv)
 event(KEYS[3], 'message.read', ARGV[2], s[4], upto, ARGV[4])
 hint('e', shard(KEYS[1]), seq)
 return seq

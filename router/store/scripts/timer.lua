@@ -8,12 +8,13 @@ local due = redis.call('ZSCORE', tmr, member)
 local t = now(ARGV[1])
 if not due or tonumber(due) > t then return 0 end
 redis.call('ZREM', tmr, member)
-local s = redis.call('HMGET', st, 'gone', 'cid', 'cn', 't:' .. kind, 'open')
+local s = redis.call('HMGET', st, 'gone', 'cid', 'cn', 't:' .. kind, 'open', 'n', 'pv')
 redis.call('HDEL', st, 't:' .. kind)
 if s[1] or s[5] ~= '1' or s[4] ~= s[2] .. ' ' .. s[3] or redis.call('ZSCORE', run, customer) then return 0 end
-redis.call('HSET', st, 'open', 0, 'ctl', 'bot')
+local journal = journal_of(jr, t, s[6], s[7])
+local seq = append(journal, 'a', ARGV[4], s[2], '')
+redis.call('HSET', st, 'open', 0, 'ctl', 'bot', 'n', journal.n, 'pv', journal.pv)
 redis.call('HDEL', st, 'own', 'ask', 'num')
-local seq = append(st, jr, t, 'a', ARGV[4], s[2], '')
 event(ev, 'conversation.closed', customer, s[2], seq, '')
 hint('e', shard(st), seq)
 return 1
