@@ -10,6 +10,11 @@ from bench.report import Broken, as_json, table
 
 BENCHES = {
     "ingest": "router CPU per message, against a bare aiohttp echo",
+    "latency": "what a message waits at 200 a second",
+    "turn": "the bot's CPU for one turn",
+    "start": "from nothing to the first answer; a second start",
+    "memory": "router and bot worker after real work, and what an idle one uses",
+    "growth": "a message's cost with many customers, and after many turns",
 }
 
 
