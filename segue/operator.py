@@ -25,6 +25,34 @@ def doctor(
     raise typer.Exit(examine(data_dir, config, as_json=as_json))
 
 
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet: a .tar.gz.")],
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Save everything the installation keeps into one file, also while it runs."""
+    from segue.backup import backup as save
+    from segue.installation import Installation
+
+    file = file.expanduser().absolute()
+    raise typer.Exit(save(Installation.find(data_dir, config), file))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `segue backup` wrote.")],
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Bring a backup back, into an empty data folder."""
+    from segue.installation import Installation
+    from segue.restore import restore as bring_back
+
+    file = file.expanduser().absolute()
+    raise typer.Exit(bring_back(Installation.find(data_dir, config), file))
+
+
 dead = typer.Typer(help="Batches that were given up.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(dead, name="dead")
 
