@@ -369,6 +369,8 @@ async def test_a_turn_under_way_is_finished_before_the_end(running, actions):
     await until(lambda: len(actions.calls) > 0)
     running.process.send_signal(signal.SIGTERM)
     await until(lambda: running.sockets() == [])
+    cut, _ = await asyncio.wait({turn}, timeout=0.5)
+    assert not cut
     actions.fault = ""
     actions.go.set()
     status, answer = await turn
