@@ -27,6 +27,7 @@ NO_LEASE_CHECK = _fault("no lease check", ("commit", "if s[2] ~= lease or ", "if
 NO_FENCE = _fault(
     "no fence",
     ("commit", "if s[2] ~= lease or tonumber(s[3]) ~= turn or tonumber(s[4]) == 0 then", "if tonumber(s[4]) == 0 then"),
+    ("renew", "redis.call('HGET', KEYS[1], 'ln') ~= ARGV[3] or", ""),
 )
 NO_TURN_CHECK = _fault(
     "no turn check",

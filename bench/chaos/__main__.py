@@ -1,0 +1,82 @@
+"""`python -m bench.chaos`: kills, stops and cuts under load; 0 when nothing was lost, doubled or reordered.
+
+Short: `python -m bench.chaos --short`. Long: `python -m bench.chaos --kills 100 --stops 30 --controls`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from bench.chaos.checker import Report
+from bench.chaos.faults import MOODS
+from bench.chaos.planted import CONTROLS, Fault
+from bench.chaos.run import Plan, long, planned, run, short
+from bench.report import Broken
+
+TROUBLE = {
+    "no dedupe": ("cut front", "cut redis", "kill router"),
+    "no fence": ("stop", "stop", "stop"),
+    "no turn check": ("cut redis", "slow", "cut redis", "cut redis"),
+    "consumed at claim": ("slow", "kill router", "stop"),
+    "batch not frozen": ("stop", "kill router", "stop"),
+}
+"""What brings each control to light."""
+
+
+def main() -> int:
+    options = _options()
+    plan = short(options.seed) if options.short else long(options.kills, options.stops, options.seed)
+    if options.fault:
+        plan = Plan(tuple(options.fault), options.seed)
+    wanted = [fault for fault in CONTROLS if options.controls or fault.name == options.control]
+    try:
+        failed = False
+        if not options.control:
+            failed = bool(_shown(asyncio.run(run(plan))).problems)
+        for fault in wanted:
+            failed |= not _caught(fault, options.seed)
+    except Broken as error:
+        print(f"chaos: {error}", file=sys.stderr)
+        return 2
+    return int(failed)
+
+
+def _caught(fault: Fault, seed: int) -> bool:
+    """A checker that finds nothing here would find nothing anywhere."""
+    print(f"── control: {fault.name}")
+    report = _shown(asyncio.run(run(control_plan(fault, seed), fault)))
+    print(f"   {'caught' if report.problems else 'NOT CAUGHT: the checker proves nothing'}")
+    return bool(report.problems)
+
+
+def control_plan(fault: Fault, seed: int) -> Plan:
+    return Plan(TROUBLE[fault.name], seed, drain=12)
+
+
+def _shown(report: Report) -> Report:
+    print("  " + ", ".join(f"{number} {name}" for name, number in sorted(report.counts.items())))
+    for problem in report.problems:
+        print(f"  {problem[:300]}")
+    print("  nothing lost, doubled or reordered" if not report.problems else "")
+    return report
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.chaos", description="Chaos of routers, Redis and the bot.")
+    names = sorted(
+        {fault for faults in TROUBLE.values() for fault in faults} | set(planned(4, 1, 0).faults) | set(MOODS)
+    )
+    parser.add_argument("--short", action="store_true", help="about a minute")
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--stops", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--controls", action="store_true", help="also run every control, each of which must be caught")
+    parser.add_argument("--control", choices=[fault.name for fault in CONTROLS], help="run this control alone")
+    parser.add_argument("--fault", action="append", help=f"only these, in this order: {', '.join(names)}, …")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""One run: visitors talk while faults happen by a seeded plan; then all is let to drain, and checked."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+from redis.exceptions import RedisError
+
+from bench.chaos import checker
+from bench.chaos.faults import CUTS, KILLS, MOODS, ONCE, Faults
+from bench.chaos.house import House, until
+from bench.chaos.planted import Fault
+from bench.chaos.visitors import Visitor
+from bench.machine import short_folder
+from bench.report import Broken
+
+
+@dataclass(frozen=True)
+class Plan:
+    faults: tuple[str, ...]
+    seed: int = 1
+    visitors: int = 40
+    drain: float = 60
+    """Seconds after which what has not been answered will never be."""
+
+
+def planned(kills: int, stops: int, seed: int, *, cuts: int = 0, moods: int = 0, once: Sequence[str] = ()) -> Plan:
+    """So many of each, well mixed."""
+    dice = random.Random(seed)  # noqa: S311  no secret
+    found = [KILLS[i % len(KILLS)] for i in range(kills)] + ["stop"] * stops
+    found += [CUTS[i % len(CUTS)] for i in range(cuts)] + [MOODS[i % len(MOODS)] for i in range(moods)] + list(once)
+    dice.shuffle(found)
+    return Plan(tuple(found), seed)
+
+
+def short(seed: int) -> Plan:
+    return planned(6, 3, seed, cuts=4, moods=3, once=("end router", "redis full"))
+
+
+def long(kills: int, stops: int, seed: int) -> Plan:
+    return planned(kills, stops, seed, cuts=kills // 2, moods=kills // 4, once=ONCE * max(1, kills // 25))
+
+
+async def run(plan: Plan, fault: Fault | None = None, tell: Callable[[str], None] = print) -> checker.Report:
+    began = time.monotonic()
+    dice = random.Random(plan.seed)  # noqa: S311  no secret
+    with short_folder() as folder:
+        async with House(folder, fault) as house:
+            visitors = [
+                Visitor(n, house.ports, random.Random(plan.seed * 1000 + n), watches=n % 2 == 0)  # noqa: S311
+                for n in range(plan.visitors)
+            ]
+            connector = aiohttp.TCPConnector(limit=0)
+            async with aiohttp.ClientSession(connector=connector) as http:
+                await asyncio.gather(*(visitor.arrive(http) for visitor in visitors))
+                watching = [asyncio.ensure_future(visitor.watch(http)) for visitor in visitors if visitor.watches]
+                over = asyncio.Event()
+                talking = [asyncio.ensure_future(visitor.talk(http, over)) for visitor in visitors]
+                try:
+                    await _disturb(house, plan, dice, tell)
+                    over.set()
+                    async with asyncio.timeout(plan.drain):
+                        await asyncio.gather(*talking)
+                    drained = await _drained(house, visitors, plan.drain)
+                except TimeoutError as error:
+                    raise Broken("visitors could not finish what they had begun") from error
+                finally:
+                    for task in (*watching, *talking):
+                        task.cancel()
+                    await asyncio.gather(*watching, *talking, return_exceptions=True)
+            report = await checker.everything(house.client, visitors, house.asked)
+            if not drained:
+                report.add("left", f"not everything was answered within {plan.drain:.0f} s")
+            report.counts["resent"] = sum(visitor.resent for visitor in visitors)
+            report.counts["cuts"] = sum(proxy.cuts for proxy in (*house.fronts, *([house.wire] if house.wire else [])))
+            report.counts["seconds"] = round(time.monotonic() - began)
+            return report
+
+
+async def _disturb(house: House, plan: Plan, dice: random.Random, tell: Callable[[str], None]) -> None:
+    faults = Faults(house, dice)
+    await asyncio.sleep(1)
+    for number, name in enumerate(plan.faults, start=1):
+        began = time.monotonic()
+        await faults.happen(name)
+        tell(f"  {number}/{len(plan.faults)} {name}, {time.monotonic() - began:.1f} s")
+        await asyncio.sleep(dice.uniform(0.1, 0.6))
+
+
+async def _drained(house: House, visitors: Sequence[Visitor], seconds: float) -> bool:
+    """Nothing waits, and every stream has shown what there is."""
+
+    async def quiet() -> bool:
+        try:
+            async with house.client.pipeline(transaction=False) as pipe:
+                for shard in range(checker.SHARDS):
+                    pipe.zcard(f"{{{shard}}}run")
+                    pipe.zcard(f"{{{shard}}}out:run")
+                waiting = sum(await pipe.execute())
+        except RedisError:
+            return False
+        return waiting == 0
+
+    async def shown() -> bool:
+        seen = [(v, v.view.last) for v in visitors if v.watches]
+        await asyncio.sleep(1.5)
+        return all(visitor.view.last == last for visitor, last in seen)
+
+    try:
+        await until(quiet, "the drain", seconds=seconds)
+        await until(shown, "the streams", seconds=seconds)
+    except Broken:
+        return False
+    return True

@@ -1,0 +1,137 @@
+"""Visitors of the widget: each sends numbered texts in sequence until they are accepted, and half of them watch."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+TIMEOUT = aiohttp.ClientTimeout(total=3)
+REDELIVERED = 0.15
+_LOST = (aiohttp.ClientError, OSError, TimeoutError)
+
+
+@dataclass
+class View:
+    """What a stream showed, over all its connections."""
+
+    cursor: str = ""
+    last: int = 0
+    frames: list[tuple[int, str]] = field(default_factory=list)
+    """seq and id of every message, in the order of showing"""
+    gaps: list[str] = field(default_factory=list)
+    connections: int = 0
+
+
+@dataclass
+class Visitor:
+    number: int
+    ports: Sequence[int]
+    dice: random.Random
+    watches: bool
+    token: str = ""
+    customer: str = ""
+    accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """text → id and seq of the first answer"""
+    wrong: list[str] = field(default_factory=list)
+    resent: int = 0
+    view: View = field(default_factory=View)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.dice.choice(self.ports)}/v1/widget/{path}"
+
+    async def arrive(self, http: aiohttp.ClientSession) -> None:
+        while not self.token:
+            with suppress(*_LOST):
+                async with http.post(self.url("session"), json={"site": "demo"}, timeout=TIMEOUT) as got:
+                    if got.status == 200:
+                        session = await got.json()
+                        self.token, self.view.cursor = session["token"], session["cursor"]
+
+    async def talk(self, http: aiohttp.ClientSession, over: asyncio.Event) -> None:
+        """Until it is over; what was begun is finished."""
+        while not over.is_set():
+            await self._say(http, f"v{self.number}-{len(self.accepted)}")
+            pause = self.dice.choice((0.0, 0.05, 0.3, 1.0))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await over.wait()
+
+    async def _say(self, http: aiohttp.ClientSession, text: str) -> None:
+        key = str(uuid.UUID(int=self.dice.getrandbits(128)))
+        twice = self.dice.random() < REDELIVERED
+        both = twice and self.dice.random() < 0.3
+        posts = [self._post(http, key, text) for _ in range(2 if both else 1)]
+        answers = await asyncio.gather(*posts)
+        self.accepted[text] = answers[0]
+        if twice and not both:
+            answers.append(await self._post(http, key, text))
+        self.resent += twice
+        if len(set(answers)) > 1:
+            self.wrong.append(f"{text}: a repeat got another answer, {answers}")
+
+    async def _post(self, http: aiohttp.ClientSession, key: str, text: str) -> tuple[str, int]:
+        """The same key until it is accepted, at any router."""
+        while True:
+            with suppress(*_LOST):
+                headers = {**self.headers, "Idempotency-Key": key}
+                async with http.post(
+                    self.url("messages"), json={"text": text}, headers=headers, timeout=TIMEOUT
+                ) as got:
+                    if got.status in (200, 201):
+                        answer = await got.json()
+                        return answer["id"], answer["seq"]
+                    if got.status != 503:
+                        self.wrong.append(f"{text}: answered {got.status}")
+            await asyncio.sleep(self.dice.uniform(0.05, 0.3))
+
+    # ── watching ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def watch(self, http: aiohttp.ClientSession) -> None:
+        """Streams for ever, behind its cursor; breaks off by itself now and then."""
+        while True:
+            with suppress(*_LOST):
+                async with asyncio.timeout(self.dice.choice((2, 8, 30))):
+                    await self._stream(http)
+            await asyncio.sleep(self.dice.uniform(0.05, 0.3))
+
+    async def _stream(self, http: aiohttp.ClientSession) -> None:
+        headers = {**self.headers, "Last-Event-ID": self.view.cursor}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=2)
+        async with http.get(self.url("stream"), headers=headers, timeout=timeout) as got:
+            if got.status != 200:
+                return
+            self.view.connections += 1
+            frame: dict[str, str] = {}
+            async for raw in got.content:
+                name, _, value = raw.decode().rstrip("\n").partition(": ")
+                if name:
+                    frame[name] = value
+                else:
+                    self._shown(frame)
+                    frame = {}
+
+    def _shown(self, frame: dict[str, str]) -> None:
+        event, view = frame.get("event"), self.view
+        if event == "reset":
+            view.gaps.append(f"reset at {view.cursor}")
+        if event not in ("message.created", "message.updated"):
+            return
+        data: dict[str, Any] = json.loads(frame["data"])
+        if data["prev"] != view.last:
+            view.gaps.append(f"{frame['id']} follows {data['prev']}, shown was {view.last}")
+        view.cursor = frame["id"]
+        view.last = int(view.cursor.rpartition(".")[2])
+        if event == "message.created":
+            view.frames.append((view.last, data["message"]["id"]))

@@ -1,0 +1,35 @@
+"""The short chaos: real routers, Redis and a bot under kills, stops and cuts; and one control that must be caught."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from bench.chaos.__main__ import control_plan
+from bench.chaos.planted import NO_DEDUPE
+from bench.chaos.run import Plan, planned, run
+
+SEED = int(os.environ.get("SEGUE_SEED", "1"))
+
+
+@pytest.fixture(autouse=True)
+def blocked_loop_is_an_error() -> None:
+    """Not here: this loop drives processes, and looks at their files, as it likes."""
+
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+async def test_nothing_is_lost_doubled_or_reordered_under_kills_stops_and_cuts() -> None:
+    plan = planned(6, 3, SEED, cuts=4, moods=3, once=("redis full",))
+    report = await run(plan)
+    assert report.problems == []
+    assert report.counts["accepted"] > 300, "too few messages were accepted to say anything"
+    assert report.counts["cuts"] > 20
+
+
+async def test_the_checker_catches_a_router_without_dedupe() -> None:
+    plan = control_plan(NO_DEDUPE, SEED)
+    report = await run(Plan(plan.faults[:2], SEED, drain=10), NO_DEDUPE)
+    assert any(problem.startswith("doubled") for problem in report.problems)
