@@ -138,6 +138,7 @@ class Router(Process):
             "SEGUE_BOT__SOCKET": str(bot),
             "SEGUE_ACTIONS__SOCKET": str(bot),
             "SEGUE_WIDGET__BURST_MS": str(burst_ms),
+            "SEGUE_SERVER__RATE_LIMITS": "false",
             "SEGUE_CONFIG": "",
         }
         argv = (sys.executable, "-P", "-m", "segue", "serve", "--role", "all")

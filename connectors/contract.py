@@ -278,6 +278,13 @@ class Limit:
     burst: int = 1
 
 
+class Limits(Protocol):
+    """Counts what somebody does, over all processes. Who it is is kept as a keyed hash only."""
+
+    async def take(self, what: str, who: str, limit: Limit, *, cost: int = 1) -> float:
+        """0, and so many places are taken; else seconds until there is room. `cost` 0 only looks for one place."""
+
+
 class Sender(Protocol):
     """A channel account that delivers: the outbox calls `send`, in order for one person, never twice at once."""
 
@@ -362,6 +369,9 @@ class Feed(Protocol):
 
     def follow(self, identity: Identity, known: CustomerId, cursor: str) -> AsyncIterator[Frame]:
         """Everything after the cursor, for ever; ephemeral frames as they happen."""
+
+    async def unread(self, identity: Identity, known: CustomerId) -> int:
+        """Messages for the customer behind the last that was read, at most 99."""
 
     async def read(self, identity: Identity, known: CustomerId, seq: int) -> None:
         """The customer has seen everything up to seq. A status never goes backwards."""

@@ -5,6 +5,7 @@ AES-256-GCM by `cryptography` (NIST SP 800-38D). The first key seals, all of the
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ class Seals:
         if not keys or any(len(key) != KEY_BYTES for key in keys):
             raise ValueError(f"sealing needs keys of {KEY_BYTES} bytes")
         self._ciphers = [AESGCM(key) for key in keys]
+        self._keys = tuple(keys)
 
     def seal(self, purpose: str, value: msgspec.Struct) -> str:
         nonce = secrets.token_bytes(_NONCE)
@@ -47,3 +49,21 @@ class Seals:
             except (InvalidTag, ValueError):
                 continue
         raise SealBroken(purpose)
+
+    def digest(self, purpose: str, text: str) -> str:
+        """A keyed hash (HMAC-SHA256): names something without telling what, and cannot be made by others."""
+        return _digest(self._keys[0], purpose, text)
+
+    def is_digest(self, purpose: str, text: str, digest: str) -> bool:
+        """Whether `digest` is ours, by any key that lives; in constant time."""
+        fits = [
+            hmac.compare_digest(_digest(key, purpose, text).encode(), digest.encode("utf-8", "surrogatepass"))
+            for key in self._keys
+        ]
+        return any(fits)
+
+
+def _digest(key: bytes, purpose: str, text: str) -> str:
+    # The purpose has a fixed place before a byte that it never holds, so that no two purposes share a text.
+    made = hmac.digest(key, b"digest " + purpose.encode() + b"\0" + text.encode("utf-8", "surrogatepass"), "sha256")
+    return urlsafe_b64encode(made[:18]).decode()

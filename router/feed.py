@@ -124,6 +124,16 @@ class JournalFeed:
     async def _customer(self, identity: Identity, known: CustomerId) -> CustomerId:
         return await self._store.find_customer(identity) or known
 
+    async def unread(self, identity: Identity, known: CustomerId) -> int:
+        try:
+            customer = await self._customer(identity, known)
+            state = await self._store.state(customer, "rd", "n")
+            first = max(int(state.get("rd", 0)), int(state.get("n", 0)) - _PAGE)
+            rows = await self._store.journal(customer, after=first, limit=_PAGE)
+        except StoreUnavailable as error:
+            raise TryAgain("the store does not answer") from error
+        return min(99, sum(_is_message(row) and row.entry.author.kind != "customer" for row in rows))
+
     async def read(self, identity: Identity, known: CustomerId, seq: int) -> None:
         try:
             customer = await self._customer(identity, known)

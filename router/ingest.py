@@ -17,6 +17,8 @@ from connectors.contract import (
     Choice,
     Content,
     CustomerId,
+    File,
+    Image,
     Inbound,
     NotUnderstood,
     StatusReport,
@@ -128,7 +130,7 @@ class Ingest:
             # No longer known: its visible title counts as typed.
             content = Text(content.text)
         text = content.text.strip()
-        if not text:
+        if not text and not isinstance(content, Image | File):
             raise NotUnderstood("an empty message")
         if len(text) > conversation.LONGEST_TEXT:
             raise NotUnderstood(f"a message of more than {conversation.LONGEST_TEXT} characters")

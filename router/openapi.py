@@ -23,7 +23,11 @@ def description() -> dict[str, Any]:
             "/v1/widget/read": {
                 "post": _told("markRead", "Everything up to seq was read", {"seq": {"type": "integer"}})
             },
-            "/v1/widget/typing": {"post": _told("typing", "The visitor is typing", {"on": {"type": "boolean"}})},
+            "/v1/widget/typing": {"post": _told("typing", "The visitor is typing", {"on": {"type": "boolean"}}, 429)},
+            "/v1/widget/uploads": {"post": _upload()},
+            "/v1/widget/media/{id}": {"get": _media()},
+            "/v1/widget/transcript": {"post": _transcript()},
+            "/v1/widget/signout": {"post": _signout()},
             "/healthz": {"get": {"operationId": "alive", "responses": {"200": {"description": "Alive"}}}},
             "/readyz": {
                 "get": {
@@ -43,12 +47,19 @@ def description() -> dict[str, Any]:
 
 
 def _session() -> dict[str, Any]:
+    optional = {"type": ["string", "null"]}
     fields = {
         "site": {"type": "string"},
-        "handle": {"type": ["string", "null"]},
-        "locale": {"type": ["string", "null"]},
-        "page": {"type": ["string", "null"]},
-        "referrer": {"type": ["string", "null"]},
+        "handle": {**optional, "description": "The last one that was given; each is good until its follower is used"},
+        "identity": {**optional, "description": "A JWT of the site's server (docs/embedding.md)"},
+        "locale": optional,
+        "page": optional,
+        "referrer": optional,
+        "answers": {
+            "type": ["object", "null"],
+            "additionalProperties": {"type": "string"},
+            "description": "Of config.form, by key",
+        },
     }
     return {
         "operationId": "startSession",
@@ -56,19 +67,21 @@ def _session() -> dict[str, Any]:
         "requestBody": _json_body({"type": "object", "required": ["site"], "properties": fields}),
         "responses": {
             "200": _json("The session", {"$ref": "#/components/schemas/Session"}),
-            **_errors(400, 404, 413, 503),
+            **_errors(400, 401, 404, 413, 429, 503),
         },
     }
 
 
 def _send() -> dict[str, Any]:
+    optional = {"type": ["string", "null"]}
     body = {
         "type": "object",
         "additionalProperties": False,
-        "anyOf": [{"required": ["text"]}, {"required": ["button"]}],
+        "anyOf": [{"required": ["text"]}, {"required": ["button"]}, {"required": ["upload"]}],
         "properties": {
-            "text": {"type": ["string", "null"], "maxLength": 4000},
-            "button": {"type": ["string", "null"]},
+            "text": {**optional, "maxLength": 4000},
+            "button": {**optional, "description": "Id of an offered button; `text` is its title as it was seen"},
+            "upload": {**optional, "description": "Id of a file of yours; `text` goes with it"},
         },
     }
     key = {
@@ -87,8 +100,71 @@ def _send() -> dict[str, Any]:
         "responses": {
             "201": _json("The message is safe", accepted),
             "200": _json("It already was", accepted),
-            **_errors(400, 401, 413, 503),
+            **_errors(400, 401, 413, 429, 503),
         },
+    }
+
+
+def _upload() -> dict[str, Any]:
+    file = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
+    kept = {
+        "type": "object",
+        "required": ["id", "content"],
+        "properties": {"id": {"type": "string"}, "content": {"$ref": "#/components/schemas/Content"}},
+    }
+    return {
+        "operationId": "upload",
+        "summary": "A file to send with a message; known by its content, pictures are made anew",
+        "security": [{"visitor": []}],
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": file}}},
+        "responses": {
+            "201": _json("It is kept", kept),
+            **_errors(400, 401, 403, 408, 413, 415, 422, 429, 503),
+        },
+    }
+
+
+def _media() -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "operationId": "media",
+        "summary": "A file of the conversation, by an address that works for ten minutes",
+        "parameters": [
+            {"name": "id", "in": "path", "required": True, "schema": text},
+            {"name": "s", "in": "query", "required": True, "schema": text},
+        ],
+        "responses": {
+            "200": {"description": "The file", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
+            **_errors(404, 410),
+        },
+    }
+
+
+def _transcript() -> dict[str, Any]:
+    body = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"format": {"enum": ["text", "html"], "default": "text"}},
+    }
+    text = {"schema": {"type": "string"}}
+    return {
+        "operationId": "transcript",
+        "summary": "The conversation as a download, in the visitor's language",
+        "security": [{"visitor": []}],
+        "requestBody": _json_body(body),
+        "responses": {
+            "200": {"description": "A file", "content": {"text/plain": text, "text/html": text}},
+            **_errors(400, 401, 413, 429, 503),
+        },
+    }
+
+
+def _signout() -> dict[str, Any]:
+    return {
+        "operationId": "signOut",
+        "summary": "Handle, token and streams are void",
+        "security": [{"visitor": []}],
+        "responses": {"204": {"description": "Signed out"}, **_errors(401, 503)},
     }
 
 
@@ -108,27 +184,49 @@ def _history() -> dict[str, Any]:
         ],
         "responses": {
             "200": _json("A page, oldest first", {"$ref": "#/components/schemas/Page"}),
-            **_errors(400, 401, 503),
+            **_errors(400, 401, 429, 503),
         },
     }
 
 
 def _stream() -> dict[str, Any]:
+    frame = {
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {"event": {"type": "string"}, "id": {"type": "string"}, "data": {"type": "object"}},
+    }
+    polled = {
+        "type": "object",
+        "required": ["frames", "cursor"],
+        "properties": {"frames": {"type": "array", "items": frame}, "cursor": {"type": "string"}},
+    }
     return {
         "operationId": "stream",
         "security": [{"visitor": []}],
-        "parameters": [{"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}],
+        "parameters": [
+            {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}},
+            {
+                "name": "wait",
+                "in": "query",
+                "schema": {"type": "integer", "minimum": 0, "maximum": 25},
+                "description": "Seconds of a long-poll, for those behind a proxy that buffers",
+            },
+        ],
         "responses": {
             "200": {
-                "description": "Server-sent events: hello, message.created, message.updated, typing, state, reset, bye",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "description": "Server-sent events: hello, message.created, message.updated, typing, state, reset, bye;"
+                " with `wait` the same frames as JSON, after the first of them or that time",
+                "content": {
+                    "text/event-stream": {"schema": {"type": "string"}},
+                    "application/json": {"schema": polled},
+                },
             },
-            **_errors(401, 503),
+            **_errors(400, 401, 429, 503),
         },
     }
 
 
-def _told(operation: str, summary: str, fields: dict[str, Any]) -> dict[str, Any]:
+def _told(operation: str, summary: str, fields: dict[str, Any], *more: int) -> dict[str, Any]:
     required = [name for name in fields if name == "seq"]
     body = {"type": "object", "additionalProperties": False, "required": required, "properties": fields}
     return {
@@ -136,7 +234,7 @@ def _told(operation: str, summary: str, fields: dict[str, Any]) -> dict[str, Any
         "summary": summary,
         "security": [{"visitor": []}],
         "requestBody": _json_body(body),
-        "responses": {"204": {"description": "Taken"}, **_errors(400, 401, 413, 503)},
+        "responses": {"204": {"description": "Taken"}, **_errors(400, 401, 413, *more, 503)},
     }
 
 
@@ -151,7 +249,17 @@ def _schemas() -> dict[str, Any]:
         },
         "Session": {
             "type": "object",
-            "required": ["token", "exp", "handle", "cursor", "locale", "ready", "config"],
+            "required": [
+                "token",
+                "exp",
+                "handle",
+                "cursor",
+                "locale",
+                "ready",
+                "visitor",
+                "restarted",
+                "config",
+            ],
             "properties": {
                 "token": text,
                 "exp": number,
@@ -159,6 +267,12 @@ def _schemas() -> dict[str, Any]:
                 "cursor": text,
                 "locale": {"enum": ["pt-BR", "en"]},
                 "ready": {"type": "boolean"},
+                "visitor": {
+                    "type": "object",
+                    "required": ["verified", "name"],
+                    "properties": {"verified": {"type": "boolean"}, "name": text},
+                },
+                "restarted": {"type": "boolean", "description": "Clear what was kept: this is another visitor"},
                 "config": {"type": "object"},
             },
         },
@@ -170,14 +284,15 @@ def _schemas() -> dict[str, Any]:
         "Content": {
             "description": "By type; a reader that meets an unknown one shows its text",
             "type": "object",
-            "required": ["type", "text"],
+            "required": ["type"],
             "properties": {
-                "type": {"enum": ["text", "buttons", "choice", "image"]},
+                "type": text,
                 "text": text,
                 "buttons": {"type": "array", "items": button},
                 "button": text,
                 "url": text,
                 "alt": text,
+                "name": text,
             },
         },
         "Message": {
@@ -225,8 +340,14 @@ def _errors(*statuses: int) -> dict[str, Any]:
 
 _said = {
     400: "Not understood",
-    401: "No token, or one that is not ours or has expired",
-    404: "No such site",
+    401: "No token or identity, or one that is not good or not good any more",
+    403: "This site does not do that",
+    404: "There is no such thing",
+    408: "It came too slowly",
+    410: "The address has expired",
     413: "Too large",
+    415: "Of a kind that we do not take",
+    422: "Refused for what it is",
+    429: "Too many; again after Retry-After",
     503: "Nothing was written; try again after Retry-After",
 }

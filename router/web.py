@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +146,7 @@ class Health:
 
 
 def application(routes: Sequence[web.RouteDef], refusal: type[Exception]) -> web.Application:
-    """The application of one process. `refusal` is a connector's own answer, with a `status`."""
+    """The application of one process. `refusal` is a connector's own answer, with `status` and `retry_after`."""
 
     @web.middleware
     async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -158,7 +159,8 @@ def application(routes: Sequence[web.RouteDef], refusal: type[Exception]) -> web
         except TryAgain as error:
             response = problem(503, str(error), retry_after=error.after)
         except refusal as error:
-            response = problem(getattr(error, "status", 400), str(error))
+            wait = getattr(error, "retry_after", 0)
+            response = problem(getattr(error, "status", 400), str(error), retry_after=wait)
         except web.HTTPException as error:
             response = problem(error.status, error.reason, headers=_kept(error))
         except ConnectorError as error:
@@ -182,7 +184,7 @@ def problem(
     """An error as RFC 9457 wants it."""
     all_headers = dict(headers or {})
     if retry_after:
-        all_headers[hdrs.RETRY_AFTER] = str(max(1, round(retry_after)))
+        all_headers[hdrs.RETRY_AFTER] = str(max(1, math.ceil(retry_after)))
     body = {"type": "about:blank", "title": _titles.get(status, "Error"), "status": status, "detail": detail}
     return web.Response(
         text=json.dumps(body), status=status, content_type="application/problem+json", headers=all_headers
@@ -192,10 +194,15 @@ def problem(
 _titles = {
     400: "Not understood",
     401: "Not authentic",
+    403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    408: "Too slow",
+    410: "Gone",
     413: "Too large",
+    415: "Not a kind we take",
     422: "Refused",
+    429: "Too many",
     500: "Error",
     503: "Try again",
 }

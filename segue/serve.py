@@ -17,8 +17,7 @@ import structlog
 from aiohttp import web
 
 from connectors import registry
-from connectors.sealing import Seals
-from connectors.webchat import Brand, Refused, Webchat
+from connectors.webchat import Brand, Refused
 from router.bot import Bot
 from router.feed import JournalFeed
 from router.ingest import Ingest
@@ -35,6 +34,7 @@ from router.worker import Worker
 from segue.keys import load_keys
 from segue.observability import configure_logging
 from segue.settings import ROOT, Settings, SettingsError
+from segue.widget import widget
 
 log = structlog.get_logger()
 
@@ -134,10 +134,9 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
             feed = JournalFeed(store, hints)
             feed.start()
             house.push_async_callback(feed.stop)
-            sites = settings.shown_sites()
-            webchat = Webchat(door, feed, Seals(files.keys), sites, _shown_brand(files))
+            webchat = widget(settings, _shown_brand(files), files.keys, door, feed, store)
             close_streams = webchat.close
-            routes += [*Pages(ROOT / "web", files.embed, sites).routes(), *webchat.routes()]
+            routes += [*Pages(ROOT / "web", files.embed, settings.shown_sites()).routes(), *webchat.routes()]
             routes += [route for channel in channels.values() for route in channel.routes()]
         if role != "edge":
             turns = Turns(
@@ -217,7 +216,8 @@ def _shown_brand(files: Files) -> Brand:
         name=str(files.brand["name"]),
         assistant=str(files.brand["assistant"]),
         privacy_url=str(files.brand.get("privacy_url", "")),
-        greeting=lambda language: files.sentences.say("greeting", language),
+        say=files.sentences.say,
+        time_zone=str(files.brand.get("time_zone", "UTC")),
     )
 
 

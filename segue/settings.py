@@ -9,9 +9,18 @@ import os
 import tomllib
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +29,7 @@ from pydantic_settings import (
 )
 
 from connectors import registry
+from segue.look import Look
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,6 +49,8 @@ class Server(_Part):
     """Where the world reaches us, without a slash at the end; empty: http://<host>:<port>."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose X-Forwarded-For is believed."""
+    rate_limits: bool = True
+    """Off for load tests and browser tests only."""
 
     @field_validator("public_url")
     @classmethod
@@ -75,12 +87,29 @@ class BrandPart(_Part):
     path: Path = ROOT / "brand.toml"
 
 
-class Site(_Part):
+class Site(Look):
     """A web site that shows the widget."""
 
     origins: tuple[str, ...]
     """Exact, or https://*.example.com."""
     locale: Literal["pt-BR", "en"] = "pt-BR"
+    identity_secrets: Annotated[tuple[SecretStr, ...], Field(max_length=2)] = ()
+    """By which the site's server signs who is logged in; two while they are rotated."""
+    enforce: bool = False
+    """Only visitors whom the site vouches for may talk."""
+
+    @field_validator("identity_secrets")
+    @classmethod
+    def _are_long(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(secret.get_secret_value().encode()) < 32 for secret in secrets):
+            raise ValueError("a secret needs at least 32 characters; `openssl rand -hex 32` makes one")
+        return secrets
+
+    @model_validator(mode="after")
+    def _enforce_needs_a_secret(self) -> Self:
+        if self.enforce and not self.identity_secrets:
+            raise ValueError("enforce needs identity_secrets: nobody could talk")
+        return self
 
     @field_validator("origins")
     @classmethod
@@ -92,7 +121,7 @@ class Site(_Part):
         return origins
 
 
-class Widget(_Part):
+class Widget(Look):
     burst_ms: Annotated[int, Field(ge=0, le=1000)] = 300
     """Quick texts of this many milliseconds are one turn; 0 switches it off."""
 

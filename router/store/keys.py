@@ -23,7 +23,9 @@ keys of a customer live together and one script may touch them all. Times are mi
     {s}ev                   stream  until all had it domain events: ids, kinds, numbers, never text
     {s}evc                  hash    for ever         who reads the events: name → last id done
     {s}dlq                  stream  until requeued   batches given up: customer, turn, seqs, reason
-    limit:<account>         string  while in use     bucket of an account over all customers
+    {s}so:<c>               string  1 day            the visitor signed out before there was a customer
+    limit:<account or hash> string  while in use     bucket of an account over all customers, or of what somebody does
+    once:<hash>             string  its time         names that count once: signed identities
     segue:lease:<name>      string  its time         which process does a job that only one may do
     segue:format            hash    for ever         format number, number of shards
 
@@ -39,6 +41,8 @@ State, `{s}st:<c>`:
     slots copy for the desk      form active form             ask  content last asked   tr_seq last seq the bot knows
     rd    read up to             via  identity last used      ns   1: the next turn starts a new Rasa session
     days  "<day>:<first seq>" of the last 30 days, for the trimming of dd and mid
+    hg:<visitor>  current generation of a handle and when its follower alone is good, or `out`
+    about JSON of what a form or a site said of the customer, for the desk
     num   buttons offered as numbers, on a channel that shows none           t:<kind>  what a timer belongs to
     gone  erased: every script refuses
 """
@@ -111,6 +115,10 @@ def limit(account: str) -> str:
     return f"limit:{account}"
 
 
+def once(name: str) -> str:
+    return f"once:{name}"
+
+
 def lease(name: str) -> str:
     return f"segue:lease:{name}"
 
@@ -137,6 +145,10 @@ def mailbox(customer: CustomerId) -> str:
 
 def seen(customer: CustomerId) -> str:
     return _of("dd", customer)
+
+
+def signed_out(customer: CustomerId) -> str:
+    return _of("so", customer)
 
 
 def journal(customer: CustomerId) -> str:
@@ -200,6 +212,18 @@ def for_requeue(c: CustomerId) -> list[str]:
     return [dead_letters(s), mailbox(c), run(s), state(c), journal(c)]
 
 
+def for_handle(c: CustomerId) -> list[str]:
+    return [state(c), signed_out(c)]
+
+
+def for_join(c: CustomerId) -> list[str]:
+    return [state(c), identities(c)]
+
+
+def for_about(c: CustomerId) -> list[str]:
+    return [state(c)]
+
+
 SCRIPTS = {
     "enqueue": for_enqueue,
     "claim": for_claim,
@@ -211,6 +235,9 @@ SCRIPTS = {
     "timer": for_timer,
     "receipt": for_receipt,
     "requeue": for_requeue,
+    "handle": for_handle,
+    "join": for_join,
+    "about": for_about,
 }
 
 

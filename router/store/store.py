@@ -33,6 +33,7 @@ from router.store.types import (
     Written,
 )
 from router.store.upkeep import Upkeep
+from router.store.visitors import Visitors
 
 _entry_json = msgspec.json.Encoder()
 _read_entry = msgspec.json.Decoder(Entry)
@@ -51,6 +52,7 @@ class Store:
         self._call = self._runner.call
         self.lanes = Lanes(self._runner)
         self.upkeep = Upkeep(self._runner, idle=idle)
+        self.visitors = Visitors(self._runner)
         self._drift = 0
 
     @property

@@ -12,9 +12,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e.shop import Shop
+from e2e.stage import Stage
 from playwright.sync_api import Browser, Playwright, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +53,8 @@ class System:
     def launch(self) -> None:
         """Start every part and come back at once."""
         command = [sys.executable, "-P", "-m", "segue", "up", "--port", str(self.port), "--data-dir", str(self.folder)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        # One address plays everybody here.
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "SEGUE_SERVER__RATE_LIMITS": "false"}
         with (self.folder.parent / "up.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 
@@ -135,6 +138,36 @@ def visit(browser: Browser, system: System) -> Iterator[Callable[..., Shop]]:
         context = browser.new_context(locale=locale, viewport=size, bypass_csp=bypass_csp)
         shops.append(Shop(context.new_page(), f"http://{host}:{system.port}"))
         return shops[-1]
+
+    yield arrive
+    for shop in shops:
+        shop.page.context.close()
+    assert [line for shop in shops for line in shop.violations()] == []
+
+
+@pytest.fixture(scope="session")
+def _stage() -> Iterator[Stage]:
+    stage = Stage()
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def stage(_stage: Stage) -> Stage:
+    """A stand-in for the router that says what the test wants said."""
+    _stage.reset()
+    return _stage
+
+
+@pytest.fixture
+def browse(browser: Browser, stage: Stage) -> Iterator[Callable[..., Shop]]:
+    """Visits a bare page with the chat on it, whose other side is the stage. Options are those of a browser context."""
+    shops: list[Shop] = []
+
+    def arrive(**options: Any) -> Shop:
+        wanted = {"locale": "pt-BR", "viewport": {"width": 1100, "height": 800}, **options}
+        shops.append(Shop(browser.new_context(**wanted).new_page(), stage.url))
+        return shops[-1].enter("/shop")
 
     yield arrive
     for shop in shops:

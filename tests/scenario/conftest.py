@@ -19,7 +19,7 @@ from fakes.bot import FakeBot
 from fakes.redis_server import RedisServer
 
 from segue.serve import Files, Role, router
-from segue.settings import ActionsPart, BotPart, RedisPart, Settings, Widget
+from segue.settings import ActionsPart, BotPart, RedisPart, Server, Settings, Widget
 
 
 @dataclass
@@ -167,6 +167,7 @@ async def actions_socket(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 def settings(redis_server: RedisServer, bot: FakeBot, actions_socket: Path, tmp_path: Path) -> Settings:
     return Settings(
         data_dir=tmp_path,
+        server=Server(rate_limits=False),  # tests ask more often than people; test_widget_limits.py puts them on
         redis=RedisPart(url=redis_server.url),
         bot=BotPart(socket=bot.socket, deadline_seconds=1.5),
         actions=ActionsPart(socket=actions_socket),

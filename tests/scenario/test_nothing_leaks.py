@@ -81,6 +81,7 @@ async def process(
         {
             "SEGUE_DATA_DIR": str(tmp_path),
             "SEGUE_REDIS__URL": redis_server.url,
+            "SEGUE_SERVER__RATE_LIMITS": "false",
             "SEGUE_BOT__SOCKET": str(bot.socket),
             "SEGUE_BOT__DEADLINE_SECONDS": "1",
             "SEGUE_ACTIONS__SOCKET": str(actions_socket),
