@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+class Language(StrEnum):
+    """In which the system can greet."""
+
+    pt_br = "pt-BR"
+    en = "en"
+
 
 DataDir = Annotated[Path | None, typer.Option(help="The installation's folder; var in the checkout if nothing is set.")]
 Config = Annotated[Path | None, typer.Option(help="Settings file; segue.toml in the checkout if it is there.")]
@@ -51,6 +60,35 @@ def restore(
 
     file = file.expanduser().absolute()
     raise typer.Exit(bring_back(Installation.find(data_dir, config), file))
+
+
+@app.command()
+def chat(
+    url: Annotated[str | None, typer.Option(help="Of the router; the one that runs here if nothing is said.")] = None,
+    site: Annotated[str, typer.Option(help="Whose visitor to be.")] = "demo",
+    lang: Annotated[Language, typer.Option(help="In which language to be greeted.")] = Language.pt_br,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Talk to the running system as a visitor of the widget; type a button's number to press it."""
+    from segue.chat import chat as talk
+    from segue.installation import Installation
+
+    where = url or Installation.find(data_dir, config).web_url
+    raise typer.Exit(talk(where, site, lang.value))
+
+
+keys = typer.Typer(help="The keys that seal tokens and handles.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(keys, name="keys")
+
+
+@keys.command("rotate")
+def keys_rotate(data_dir: DataDir = None, config: Config = None) -> None:
+    """Let a new key seal; the one before still opens what it sealed."""
+    from segue.installation import Installation
+    from segue.rotate import rotate
+
+    raise typer.Exit(rotate(Installation.find(data_dir, config)))
 
 
 dead = typer.Typer(help="Batches that were given up.", no_args_is_help=True, rich_markup_mode=None)
