@@ -48,8 +48,9 @@ class Control:
 
         try:
             asked = json.loads(await reader.readline())
-            done = await self._do(asked, lambda words: answer({"say": words}))
-            answer({"done": done})
+            if isinstance(asked, dict):
+                done = await self._do(asked, lambda words: answer({"say": words}))
+                answer({"done": done})
         except (OSError, ValueError):
             pass
         finally:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import pytest
 from bootstrap.launched import ROOT, Up, alive, start, wait_gone
 
 from segue import models
+from segue.control import ask_launcher
 from segue.models import Choice
 from segue.refusal import Refusal
 
@@ -88,6 +91,29 @@ def test_previous_goes_back_and_a_choice_outlives_a_restart(up: Up, start: Calla
     again.stop()
     third = start()
     assert "chosen by hand" not in third.wait_for("Ready in")
+
+
+def test_a_choice_whose_model_is_gone_is_said_and_the_present_data_answer(up: Up, start: Callable[..., Up]) -> None:
+    second = model(up, "second")
+    assert swap(up, "second")[0] == 0
+    up.stop()
+    second.unlink()
+    again = start()
+    assert f"The model chosen by hand is gone ({second})" in again.wait_for("Ready in")
+    assert Choice.read(up.data).file.endswith("abc.tar.gz")
+
+
+def test_a_launcher_that_does_not_know_a_request_says_so(up: Up) -> None:
+    said: list[str] = []
+    sockets = Path(str(up.record()["sockets"]))
+    for request in ({"dance": 1}, {"swap": 1}):
+        assert asyncio.run(ask_launcher(sockets, request, said.append)) is False
+    assert said == ["The launcher that runs does not know this request: it is of another version."] * 2
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(5)
+        asking.connect(str(sockets / "launch.sock"))
+        asking.sendall(b"[no request\n")
+        assert asking.recv(100) == b""
 
 
 @pytest.mark.parametrize(
