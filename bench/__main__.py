@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 
 from bench.report import Broken, as_json, table
@@ -19,10 +20,12 @@ BENCHES = {
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["chaos"]:  # has options and verdicts of its own
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "bench.chaos", *sys.argv[2:]])  # noqa: S606
     parser = argparse.ArgumentParser(
         prog="segue bench",
         description="Measures one thing.",
-        epilog="; ".join(f"{name}: {what}" for name, what in BENCHES.items()),
+        epilog="; ".join(f"{name}: {what}" for name, what in BENCHES.items()) + "; chaos: kills, stops and cuts",
     )
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--json", action="store_true", help="one line of JSON behind the table, with the single runs")

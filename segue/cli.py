@@ -122,6 +122,12 @@ def train(context: typer.Context) -> None:
 
 
 @app.command(context_settings=PASS_THROUGH)
+def bench(context: typer.Context) -> None:
+    """Measure one thing against its limit: ingest, latency, turn, start, memory, growth, chaos (docs/performance.md)."""
+    become(sys.executable, "-P", "-m", "bench", *context.args)
+
+
+@app.command(context_settings=PASS_THROUGH)
 def rasa(context: typer.Context) -> None:
     """Rasa's own commands (shell, test, data validate, …), from the root of the checkout."""
     from segue.places import bot_python
