@@ -28,7 +28,8 @@ TYPING = _each(1, 3)
 UPLOADS = _each(10, 3600)
 UPLOADED_BYTES = Limit(per_second=50 * 1024 * 1024 / 86_400, burst=50 * 1024 * 1024)
 HISTORY = _each(30, 60)
-IDENTITY_FAILURES = _each(5, 60)
+IDENTITY_FAILURES = _each(5, 60, burst=4)
+"""The fifth in a minute finds no room, and shuts the door."""
 IDENTITY_BLOCK = Limit(per_second=1 / 900, burst=1)
 STREAMS_OF_VISITOR = 4
 STREAMS_OF_ADDRESS = 50

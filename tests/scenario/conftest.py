@@ -18,6 +18,7 @@ from aiohttp.test_utils import TestServer
 from fakes.bot import FakeBot
 from fakes.redis_server import RedisServer
 
+from router.store import Store
 from segue.serve import Files, Role, router
 from segue.settings import ActionsPart, BotPart, RedisPart, Server, Settings, Widget
 
@@ -173,6 +174,30 @@ def settings(redis_server: RedisServer, bot: FakeBot, actions_socket: Path, tmp_
         actions=ActionsPart(socket=actions_socket),
         widget=Widget(burst_ms=0),
     )
+
+
+@dataclass
+class Clock:
+    """Redis' clock as the routers of this test see it."""
+
+    stores: list[Store] = field(default_factory=list)
+
+    def forward(self, seconds: float) -> None:
+        for store in self.stores:
+            store.offset += int(seconds * 1000)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+
+    class Watched(Store):
+        def __init__(self, *given: Any, **more: Any) -> None:
+            super().__init__(*given, **more)
+            clock.stores.append(self)
+
+    monkeypatch.setattr("segue.serve.Store", Watched)
+    return clock
 
 
 @pytest.fixture
