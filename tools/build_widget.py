@@ -54,22 +54,22 @@ def differ(one: Path, other: Path) -> bool:
 def build(stage: Path, built: Path) -> None:
     for part in ("widget", "shared", "vendor"):
         shutil.copytree(WEB / part, stage / part)
-    for script in (stage / "widget").glob("*.js"):
-        script.write_text(tight(script.read_text("utf-8")), "utf-8")
+    compile_templates(stage)
     sources: set[str] = {"pages/embed.html"}
-    # The loader's style goes into its script as text, so it is minified before the bundling.
-    style = stage / "widget" / "loader.css"
-    bundle(style, stage, sources, f"--outfile={style}", "--allow-overwrite")
+    # The styles of the loader and of later parts go into scripts as text, so they are minified before the bundling.
+    for style in [stage / "widget" / "loader.css", *(stage / "widget" / "later").glob("*.css")]:
+        bundle(style, stage, sources, f"--outfile={style}", "--allow-overwrite")
     loader = [f"--outfile={built}/loader.js", "--format=iife", "--loader:.css=text"]
     bundle(stage / "widget/loader.js", stage, sources, *loader)
     hashed = [f"--outdir={built}", "--entry-names=[name]-[hash]", "--chunk-names=[name]-[hash]"]
-    bundle(stage / "widget/panel.js", stage, sources, *hashed, "--format=esm", "--splitting")
+    bundle(stage / "widget/panel.js", stage, sources, *hashed, "--format=esm", "--splitting", "--loader:.css=text")
     bundle(stage / "widget/panel.css", stage, sources, *hashed)
 
     page = (WEB / "pages" / "embed.html").read_text("utf-8")
     for placeholder, pattern in (("{{panel}}", "panel-*.js"), ("{{style}}", "panel-*.css")):
         [path] = built.glob(pattern)
         page = page.replace(placeholder, path.name)
+    page = page.replace("{{shared}}", preloads(built))
     for path in sorted(built.iterdir()):
         compress(path)
     (built / "embed.html").write_text(page, "utf-8")
@@ -80,15 +80,24 @@ def build(stage: Path, built: Path) -> None:
     (built / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
 
 
-def tight(script: str) -> str:
-    """Drop the indentation that esbuild keeps in html`` templates; htm ignores white space that holds a line's end."""
-    return re.sub(r"\n +", "\n", re.sub(r">\n +(?=[<$])", ">", script))
+def preloads(built: Path) -> str:
+    """Links for the modules that the panel imports at once, so that they come beside it and not after it."""
+    [panel] = built.glob("panel-*.js")
+    names = sorted(set(re.findall(r'from"\./([\w.-]+\.js)"|import"\./([\w.-]+\.js)"', panel.read_text("utf-8"))))
+    return "".join(f'<link rel="modulepreload" href="/assets/widget/{one or other}">\n' for one, other in names)
+
+
+def compile_templates(stage: Path) -> None:
+    """Turn html`` templates into calls, so that visitors need no template library."""
+    scripts = sorted((stage / "widget").rglob("*.js"))
+    command = [node(), str(ROOT / "tools" / "compile_templates.mjs"), str(stage / "vendor" / "htm.js")]
+    subprocess.run([*command, *map(str, scripts)], check=True, timeout=60)
 
 
 def bundle(entry: Path, stage: Path, sources: set[str], *options: str) -> None:
     meta = stage / "meta.json"
     command = [str(tool("esbuild")), str(entry), "--bundle", "--minify", "--charset=utf8", "--legal-comments=none"]
-    command += [TARGET, f"--metafile={meta}", "--log-level=warning", *options]
+    command += [TARGET, f"--alias:#ui={stage}/widget/kit.js", f"--metafile={meta}", "--log-level=warning", *options]
     subprocess.run(command, check=True, cwd=stage, timeout=60)
     for name in json.loads(meta.read_text("utf-8"))["inputs"]:
         sources.add(re.sub(r"^(\.\./)*", "", name))
@@ -97,10 +106,14 @@ def bundle(entry: Path, stage: Path, sources: set[str], *options: str) -> None:
 def compress(path: Path) -> None:
     data = path.read_bytes()
     path.with_name(path.name + ".gz").write_bytes(gzip.compress(data, 9, mtime=0))
-    node = shutil.which("node")
-    if node is None:
-        raise NotAvailable("node is not on PATH; it compresses the files with brotli.")
-    subprocess.run([node, "-e", BROTLI, str(path), str(path.with_name(path.name + ".br"))], check=True, timeout=60)
+    subprocess.run([node(), "-e", BROTLI, str(path), str(path.with_name(path.name + ".br"))], check=True, timeout=60)
+
+
+def node() -> str:
+    found = shutil.which("node")
+    if found is None:
+        raise NotAvailable("node is not on PATH; it compiles the templates and compresses the files with brotli.")
+    return found
 
 
 def sha256(path: Path) -> str:

@@ -44,8 +44,8 @@ def test_a_gap_is_filled_before_anything_later_is_shown(talked: tuple[Shop, Chat
     said = texts(chat)
     assert len(said) == 4
 
-    # A second tab that knows the first message only, and whose stream begins with the last one.
-    tab = Shop(shop.page.context.new_page(), shop.url)
+    # The page comes again and knows the first message only, and its stream begins with the last one.
+    tab = shop
     history: list[dict[str, Any]] = []
     journal: list[str] = []
 

@@ -59,7 +59,7 @@ def test_both_languages_say_everything() -> None:
 
 
 def test_every_sentence_is_used_and_every_use_has_a_sentence() -> None:
-    code = "".join(path.read_text("utf-8") for path in (WEB / "widget").glob("*.js"))
+    code = "".join(path.read_text("utf-8") for path in (WEB / "widget").rglob("*.js"))
     keys = tables()["en"].keys()
     used = set(re.findall(r'\bt\(\s*"([a-z_]+)"', code))
     # A message's state is looked up by its own name.

@@ -2,13 +2,13 @@
 
 import htm from "../vendor/htm.js";
 import { h, render } from "../vendor/preact.js";
-import { effect } from "../vendor/signals-core.js";
+import { effect } from "./signal.js";
 
 export { Component, Fragment, h } from "../vendor/preact.js";
-export { batch, effect, signal } from "../vendor/signals-core.js";
+export { batch, effect, signal } from "./signal.js";
 
 /** Templates to elements: html`<p class=${c}>${text}</p>`. Text is always text. */
-export const html = htm.bind(h);
+export const html = /* @__PURE__ */ htm.bind(h);
 
 /**
  * Draw a view, and again whenever a signal changed that was read while drawing.

@@ -1,6 +1,7 @@
 // The only door to the server: a session, renewed when it ended, and calls that carry its token.
 
 /** @typedef {import("./types").Session} Session */
+/** @typedef {{method?: string, headers?: Record<string, string>, body?: unknown, signal?: AbortSignal}} Options */
 
 const ANSWER_WITHIN = 20000;
 
@@ -23,65 +24,109 @@ export class Api {
   #base;
   #greeting;
   #keep;
+  #tabs;
   /** @type {Promise<Session> | null} */ #opening = null;
-  #token = "";
+  /** @type {Session | null} */ #session = null;
+  /** What the next session shall carry, once. @type {{identity?: string, answers?: Record<string, string>}} */ #extra = {};
 
   /**
    * @param {string} base
    * @param {{site: string, locale: string, page?: string, referrer?: string}} greeting
    * @param {import("./keep.js").Keep} keep
+   * @param {import("./tabs.js").Tabs} tabs
    */
-  constructor(base, greeting, keep) {
+  constructor(base, greeting, keep, tabs) {
     this.#base = base;
     this.#greeting = greeting;
     this.#keep = keep;
+    this.#tabs = tabs;
   }
 
-  /** Open or renew the session; callers at the same time share one. @returns {Promise<Session>} */
-  session() {
-    this.#opening ??= this.#open().finally(() => (this.#opening = null));
+  /** What we know of the session, for another tab. */
+  get known() {
+    return this.#session;
+  }
+
+  /** Take another tab's session; null: have none. @param {Session | null} session */
+  take(session) {
+    this.#session = session;
+    return session;
+  }
+
+  /** Open a session that says more about the visitor. Raises Problem. @param {{identity?: string, answers?: Record<string, string>}} extra */
+  async introduce(extra) {
+    await this.#opening?.catch(() => {});
+    this.#extra = { ...this.#extra, ...extra };
+    return this.session(this.#session);
+  }
+
+  /** The session, opened or renewed when it is this one; callers at the same time share it. @param {Session | null} [stale] @returns {Promise<Session>} */
+  session(stale) {
+    this.#opening ??= this.#tabs.one("session", () => this.#renew(stale)).finally(() => (this.#opening = null));
     return this.#opening;
+  }
+
+  /** @param {Session | null} [stale] */
+  async #renew(stale) {
+    if (!Object.keys(this.#extra).length) {
+      if (this.#session && this.#session.token !== stale?.token) return this.#session;
+      const other = await this.#tabs.session();
+      if (other && other.token !== stale?.token) return /** @type {Session} */ (this.take(other));
+    }
+    this.#session = await this.#open();
+    this.#tabs.tell({ session: this.#session });
+    return this.#session;
   }
 
   async #open() {
     const handle = this.#keep.handle;
+    const extra = this.#extra;
     const ask = (/** @type {string | undefined} */ known) =>
-      this.#fetch("/session", { method: "POST", body: { ...this.#greeting, handle: known } });
+      this.#fetch("/session", { method: "POST", body: { ...this.#greeting, ...extra, handle: known } });
     let answer;
     try {
       answer = await ask(handle);
     } catch (problem) {
+      const final = problem instanceof Problem && [400, 401, 409, 410, 422].includes(problem.status);
+      if (final) this.#extra = {};
       // A handle that the server no longer honours is worth nothing: begin anew rather than fail for ever.
-      if (!handle || !(problem instanceof Problem) || ![400, 401, 409, 410, 422].includes(problem.status)) throw problem;
+      if (!handle || !final || extra.identity) throw problem;
       this.#keep.handle = undefined;
       answer = await ask(undefined);
     }
+    this.#extra = {};
     /** @type {Session} */ const session = await answer.json();
-    this.#token = session.token;
+    if (session.restarted) this.#keep.wipe();
     this.#keep.handle = session.handle;
     return session;
   }
 
-  /**
-   * Call with the session's token. A 401 renews the session once. Raises Problem.
-   * @param {string} path
-   * @param {{method?: string, headers?: Record<string, string>, body?: unknown, signal?: AbortSignal}} [options]
-   */
+  /** Call with the session's token. A 401 renews the session once. Raises Problem. @param {string} path @param {Options} [options] */
   async call(path, options = {}) {
-    if (!this.#token) await this.session();
-    const used = this.#token;
-    const go = () =>
-      this.#fetch(path, { ...options, headers: { ...options.headers, authorization: `Bearer ${this.#token}` } });
+    return this.authorized((authorization) => this.#fetch(path, { ...options, headers: { ...options.headers, authorization } }));
+  }
+
+  /**
+   * The same for another way to call: `go` gets the header's value and raises Problem.
+   * @template T
+   * @param {(authorization: string) => Promise<T>} go
+   */
+  async authorized(go) {
+    const used = this.#session ?? (await this.session());
     try {
-      return await go();
+      return await go(`Bearer ${used.token}`);
     } catch (problem) {
       if (!(problem instanceof Problem) || problem.status !== 401) throw problem;
-      if (used === this.#token) await this.session();
-      return go();
+      return go(`Bearer ${(await this.session(used)).token}`);
     }
   }
 
-  /** @param {string} path @param {{method?: string, headers?: Record<string, string>, body?: unknown, signal?: AbortSignal}} options */
+  /** @param {string} path */
+  url(path) {
+    return this.#base + path;
+  }
+
+  /** @param {string} path @param {Options} options */
   async #fetch(path, { method, headers, body, signal }) {
     let answer;
     try {

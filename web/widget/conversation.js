@@ -1,74 +1,86 @@
 // The conversation as this reader sees it: history first, then the stream from its end, gaps filled before anything
-// later is shown. Views read the signals; nothing here touches the document.
+// later is shown. One tab reads the stream, the others hear of it. Views read the signals; nothing here touches the
+// document but to know whether anybody looks.
 
 import { batch, signal } from "../shared/ui.js";
-import { frames } from "../shared/events.js";
 import { Pause } from "../shared/pause.js";
 import { Problem } from "./api.js";
 import { Outbox } from "./outbox.js";
+import { Stream } from "./stream.js";
 
 /** @typedef {import("./types").Message} Message */
+/** @typedef {import("../shared/events.js").Frame} Frame */
 
 const PAGE = 50;
-const SILENCE = 45000; // three heartbeats
 const TYPING_LASTS = 15000;
 
+/** @template T @typedef {import("../shared/signal.js").Signal<T>} Signal */
+
 export class Conversation {
-  /** @type {import("../vendor/signals-core.js").Signal<Message[]>} */ messages = signal([]);
+  /** @type {Signal<Message[]>} */ messages = signal(/** @type {Message[]} */ ([]));
   /** "starting", "live", "lost" or "refused" */ link = signal("starting");
   ready = signal(true);
   more = signal(false);
   /** Who is typing: "bot", "agent" or nobody. */ typing = signal("");
-  /** @type {import("../vendor/signals-core.js").Signal<import("./types").Session["config"]>} */ config = signal({});
+  /** @type {Signal<import("./types").Session["config"]>} */ config = signal({});
+  /** What the person must do first: "notice", "form" or nothing. Until then nothing of theirs is sent or fetched. */ gate = signal("");
+  unread = signal(0);
   /** Called with each message that somebody else wrote while we watched. @type {(message: Message) => void} */ arrived = () => {};
+  /** Called when the conversation was left and nothing of it shall remain on the screen. */ left = () => {};
   outbox;
-  #api;
+  api;
+  #keep;
+  #tabs;
+  #stream;
   #pause = new Pause();
   #journal = "0";
   #last = 0;
   #read = 0;
+  #known = false;
+  /** Frames that another tab told before our history was here. @type {Frame[]} */ #early = [];
+  /** Each frame after the one before. @type {Promise<unknown>} */ #turns = Promise.resolve();
+  #again = new AbortController();
   /** From here on messages belong to the live journal and are kept in the order of their seq. */ #live = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #typingEnds;
 
-  /** @param {import("./api.js").Api} api @param {import("./keep.js").Keep} keep */
-  constructor(api, keep) {
-    this.#api = api;
-    this.outbox = new Outbox(api, keep, (item, { id, seq }) => {
-      this.#insert({ id, seq, author: { kind: "customer" }, channel: "webchat", text: item.text, at: item.at, status: "sent" });
+  /** @param {import("./api.js").Api} api @param {import("./keep.js").Keep} keep @param {import("./tabs.js").Tabs} tabs */
+  constructor(api, keep, tabs) {
+    this.api = api;
+    this.#keep = keep;
+    this.#tabs = tabs;
+    this.#stream = new Stream(api, keep);
+    this.outbox = new Outbox(api, keep, ({ text, content, at }, { id, seq }) => {
+      this.#insert({ id, seq, author: { kind: "customer" }, channel: "webchat", text, content, at, status: "sent" });
       // Somebody waits for an answer, and the server is there.
       this.#pause.wake(true);
     });
+    tabs.heard = (told) => this.#hear(told);
   }
 
   /** Follow the conversation for as long as the page lives. */
   async run() {
-    let known = false;
     for (;;) {
+      const again = (this.#again = new AbortController());
       let wait = 0;
       try {
-        if (!known) {
-          await this.#load();
-          known = true;
-        }
-        const told = await this.#listen();
-        if (told === "reset") {
-          known = false;
-          continue;
-        }
-        wait = told;
+        if (!this.#known) await this.#load();
+        await this.#looked(again.signal);
+        if (this.gate.peek()) await over(again.signal);
+        else wait = await this.#tabs.one("stream", () => this.#follow(again.signal), again.signal);
       } catch (problem) {
-        if (problem instanceof Problem) {
+        if (problem instanceof Problem && !again.signal.aborted) {
           if (!problem.passing && problem.status !== 409) {
-            if (!known) {
-              this.link.value = "refused";
-              return;
+            if (!this.#known) {
+              this.#link("refused");
+              await over(again.signal);
             }
-            known = false;
+            this.#known = false;
           }
           wait = problem.retryAfter;
         }
       }
-      this.link.value = "lost";
+      if (again.signal.aborted || this.#stream.dropped) continue;
+      this.#link("lost");
       this.typing.value = "";
       await this.#pause.wait(wait);
     }
@@ -85,18 +97,79 @@ export class Conversation {
     });
   }
 
-  /** Tell the server that the customer has seen everything that is shown. */
+  /** The customer has seen everything that is shown: tell the server and the other tabs. */
   read() {
+    if (this.unread.peek()) {
+      this.unread.value = 0;
+      this.#tabs.tell({ seen: 1 });
+    }
     const seq = this.messages.peek().findLast(({ author }) => author.kind !== "customer")?.seq ?? 0;
-    if (seq <= this.#read || this.link.peek() !== "live") return;
+    if (seq <= this.#read || this.link.peek() !== "live" || this.gate.peek()) return;
     this.#read = seq;
-    this.#api.call("/read", { method: "POST", body: { seq } }).catch(() => (this.#read = 0));
+    this.api.call("/read", { method: "POST", body: { seq } }).catch(() => (this.#read = 0));
+  }
+
+  /** The person did what the gate asked for. @param {Record<string, string>} [answers] */
+  async pass(answers) {
+    if (answers) {
+      await this.api.introduce({ answers });
+      this.#keep.setLasting("answered", true);
+    } else this.#keep.setLasting("accepted", this.config.value.notice?.text);
+    this.#gate(this.config.value);
+    this.#again.abort();
+  }
+
+  /** The page's server says who this is. False when ours does not believe it. @param {string} identity */
+  async identify(identity) {
+    try {
+      await this.api.introduce({ identity });
+    } catch (problem) {
+      if (problem instanceof Problem && problem.status === 401) return false;
+      throw problem;
+    }
+    this.#tabs.tell({ again: 1 });
+    this.#restart();
+    return true;
+  }
+
+  /** Leave the conversation, here and in every tab of this browser. */
+  async signout() {
+    this.outbox.clear();
+    // Also without the server's answer nothing stays here.
+    await this.api.call("/signout", { method: "POST" }).catch(() => {});
+    this.#tabs.tell({ left: 1 });
+    this.leave();
+  }
+
+  /** Forget everything and begin anew. */
+  leave() {
+    this.#keep.wipe();
+    this.api.take(null);
+    this.outbox.clear();
+    this.left();
+    this.#restart();
+  }
+
+  #restart() {
+    batch(() => {
+      this.messages.value = [];
+      this.more.value = false;
+      this.typing.value = "";
+      this.unread.value = 0;
+    });
+    this.#known = false;
+    this.#read = 0;
+    this.#again.abort();
+    this.#pause.wake(true);
   }
 
   async #load() {
-    const session = await this.#api.session();
+    const session = await this.api.session();
+    if (session.restarted) this.outbox.clear();
     const { messages, more } = await this.#page(`limit=${PAGE}`);
-    const [journal, seq] = session.cursor.split(".");
+    // A session that another tab opened may be older than the newest message.
+    const cursors = [session.cursor, messages.at(-1)?.cursor].map((cursor) => (cursor ?? "0.0").split("."));
+    const [journal, seq] = cursors.findLast(([own]) => own !== "0") ?? cursors[0];
     batch(() => {
       this.#journal = journal;
       this.#last = Number(seq);
@@ -105,41 +178,82 @@ export class Conversation {
       this.more.value = more;
       this.config.value = session.config;
       this.ready.value = session.ready;
-      this.link.value = "live";
+      this.unread.value = session.config.unread ?? 0;
+      this.#gate(session.config);
+      this.#link("live");
     });
+    this.#known = true;
+    for (const frame of this.#early.splice(0)) this.#queue(frame);
     this.outbox.wake();
   }
 
-  /** Read the stream until it ends. Returns "reset", or the milliseconds that the server asks us to stay away. */
-  async #listen() {
-    const cut = new AbortController();
-    const watch = () => setTimeout(() => cut.abort(), SILENCE);
-    let dog = watch();
-    try {
-      const headers = { "last-event-id": `${this.#journal}.${this.#last}` };
-      const { body } = await this.#api.call("/stream", { headers, signal: cut.signal });
-      if (!body) throw new Problem(0);
-      const alive = () => {
-        clearTimeout(dog);
-        dog = watch();
-      };
-      for await (const { event, id, data } of frames(body, alive)) {
-        if (event === "hello") {
-          this.#pause.reset();
-          this.link.value = "live";
-          this.ready.value = data.ready ?? true;
-          this.outbox.wake();
-        } else if (event === "state") this.ready.value = data.ready ?? this.ready.value;
-        else if (event === "typing") this.#type(data);
-        else if (event === "bye") return Number(data.retry_ms) || 0;
-        else if (event === "reset") return "reset";
-        else if (id && !(await this.#take(event, id, data))) return "reset";
-      }
-      return 0;
-    } finally {
-      clearTimeout(dog);
-      cut.abort();
+  /** @param {import("./types").Session["config"]} config */
+  #gate({ notice, form }) {
+    const asks = notice?.must_accept && this.#keep.getLasting("accepted") !== notice.text;
+    const wants = form?.length && !this.#keep.getLasting("answered") && !this.messages.peek().length;
+    this.gate.value = asks ? "notice" : wants ? "form" : "";
+  }
+
+  /** Wait while nobody looks at this tab. @param {AbortSignal} signal */
+  async #looked(signal) {
+    if (!document.hidden || !this.#stream.dropped) return;
+    await new Promise((resolve) => {
+      document.addEventListener("visibilitychange", resolve, { once: true, signal });
+      signal.addEventListener("abort", resolve);
+    });
+  }
+
+  /** Read the stream until it ends; returns the milliseconds that the server asks us to stay away. @param {AbortSignal} signal */
+  async #follow(signal) {
+    for await (const frame of this.#stream.frames(() => `${this.#journal}.${this.#last}`, signal)) {
+      this.#tabs.tell({ frame });
+      if (frame.event === "bye") return Number(frame.data.retry_ms) || 0;
+      await this.#queue(frame);
     }
+    return 0;
+  }
+
+  /** @param {Frame} frame */
+  #queue(frame) {
+    const taken = this.#turns.then(() => this.#frame(frame));
+    this.#turns = taken.catch(() => {});
+    return taken;
+  }
+
+  /** @param {Frame} frame */
+  async #frame({ event, id, data }) {
+    if (event === "hello") {
+      this.#pause.reset();
+      this.ready.value = data.ready ?? true;
+      this.#link("live");
+      this.outbox.wake();
+    } else if (event === "state") this.ready.value = data.ready ?? this.ready.value;
+    else if (event === "typing") this.#type(data);
+    else if (event === "reset" || (id && !(await this.#take(event, id, data)))) {
+      this.#known = false;
+      this.#again.abort();
+    }
+  }
+
+  /** @param {any} told */
+  #hear(told) {
+    if (told.session) this.api.take(told.session);
+    if (told.frame && this.#known) this.#queue(told.frame).catch(() => {});
+    else if (told.frame) this.#early.push(told.frame);
+    if (told.seen) this.unread.value = 0;
+    if (told.link && this.#known) {
+      this.link.value = told.link;
+      this.ready.value = told.ready;
+    }
+    if (told.again) this.#restart();
+    if (told.left) this.leave();
+    if (told.ask && this.api.known) this.#tabs.tell({ session: this.api.known });
+  }
+
+  /** @param {string} link */
+  #link(link) {
+    this.link.value = link;
+    if (link !== "refused") this.#tabs.tell({ link, ready: this.ready.peek() });
   }
 
   /** A durable frame. False when it belongs to another journal than ours. @param {string} event @param {string} id @param {any} data */
@@ -170,13 +284,13 @@ export class Conversation {
 
   /** @param {string} query @returns {Promise<{messages: Message[], more: boolean}>} */
   async #page(query) {
-    return (await this.#api.call(`/messages?${query}`)).json();
+    return (await this.api.call(`/messages?${query}`)).json();
   }
 
   /** Put a message in its place; false when it is there already. @param {Message} message */
   #insert(message) {
     const all = this.messages.value;
-    const at = all.findIndex(({ id }) => id === message.id);
+    const at = all.findLastIndex(({ id }) => id === message.id);
     if (at >= 0) {
       this.messages.value = all.with(at, { ...all[at], ...message });
       return false;
@@ -205,3 +319,6 @@ export class Conversation {
     if (on) this.#typingEnds = setTimeout(() => (this.typing.value = ""), TYPING_LASTS);
   }
 }
+
+/** @param {AbortSignal} signal @returns {Promise<unknown>} */
+const over = (signal) => new Promise((resolve) => (signal.aborted ? resolve(0) : signal.addEventListener("abort", resolve)));

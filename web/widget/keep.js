@@ -23,6 +23,11 @@ export class Keep {
     }
   }
 
+  /** Whether all tabs of this browser share what stays. */
+  get shared() {
+    return !!this.#local;
+  }
+
   /** Read anew each time: another tab may have renewed it. */
   get handle() {
     return this.#local?.getItem(this.#prefix + HANDLE) ?? this.#handle;
@@ -35,18 +40,45 @@ export class Keep {
     this.#toPage(value ? (this.#local ? {} : { handle: value }) : null);
   }
 
-  /** @param {string} name @returns {any} */
+  /** Another tab's page renewed the handle that pages keep for us. @param {string} [handle] */
+  learn(handle) {
+    this.#handle = handle;
+  }
+
+  /** As long as the tab lives. @param {string} name @returns {any} */
   get(name) {
-    try {
-      return JSON.parse(this.#tab?.getItem(this.#prefix + name) ?? "null");
-    } catch {
-      return null;
-    }
+    return read(this.#tab, this.#prefix + name);
   }
 
   /** @param {string} name @param {unknown} value */
   set(name, value) {
     if (this.#tab) write(this.#tab, this.#prefix + name, value && JSON.stringify(value));
+  }
+
+  /** Until sign-out. @param {string} name @returns {any} */
+  getLasting(name) {
+    return read(this.#local, this.#prefix + name);
+  }
+
+  /** @param {string} name @param {unknown} value */
+  setLasting(name, value) {
+    if (this.#local) write(this.#local, this.#prefix + name, value && JSON.stringify(value));
+  }
+
+  /** Leave nothing behind. */
+  wipe() {
+    this.handle = undefined;
+    for (const storage of [this.#local, this.#tab])
+      for (const key of Object.keys(storage ?? {})) if (key.startsWith(this.#prefix)) storage?.removeItem(key);
+  }
+}
+
+/** @param {Storage | undefined} storage @param {string} key */
+function read(storage, key) {
+  try {
+    return JSON.parse(storage?.getItem(key) ?? "null");
+  } catch {
+    return null;
   }
 }
 

@@ -21,7 +21,7 @@ const CROSS = "M6 6l12 12M18 6L6 18";
 /** @param {string} name @param {Record<string, string>} attributes */
 const svg = (name, attributes) => {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, value);
+  for (const attribute in attributes) element.setAttribute(attribute, attributes[attribute]);
   return element;
 };
 
@@ -44,15 +44,23 @@ const keep = (value) => {
   }
 };
 
+/** @type {Record<string, Set<(detail: any) => void>>} */ const listeners = {};
+const emit = (/** @type {string} */ event, /** @type {unknown} */ detail) =>
+  listeners[event]?.forEach((callback) => {
+    // What a page's callback throws is the page's.
+    setTimeout(() => callback(detail));
+  });
+
 class Chat extends HTMLElement {
   #button = document.createElement("button");
   #badge = document.createElement("b");
   #path = svg("path", {});
   /** @type {HTMLIFrameElement?} */ #frame = null;
   /** @type {MessagePort?} */ #port = null;
+  /** What the frame shall hear as soon as it can. @type {object[]} */ #waiting = [];
+  /** @type {string | undefined} */ #identity;
   #isOpen = false;
   #unread = 0;
-  #text = "";
 
   constructor() {
     super();
@@ -70,6 +78,10 @@ class Chat extends HTMLElement {
     root.addEventListener("keydown", (event) => {
       if (/** @type {KeyboardEvent} */ (event).key === "Escape" && this.#isOpen) this.close();
     });
+    // Another tab renewed or left the conversation.
+    addEventListener("storage", (event) => event.key === key && this.#port?.postMessage({ type: "kept", value: kept() }));
+    // On a phone the keyboard covers the page: the frame takes what is left.
+    window.visualViewport?.addEventListener("resize", () => this.#fit());
     this.#show();
   }
 
@@ -80,18 +92,39 @@ class Chat extends HTMLElement {
   /** Open the conversation; a text is put into the composer, for the person to send. @param {string} [text] */
   open(text = "") {
     this.#load();
-    this.#isOpen = true;
-    this.#text = text;
-    this.#show();
-    this.#announce();
+    this.#turn(true, text);
   }
 
   /** Close it; the focus goes back to the launcher. */
   close() {
-    this.#isOpen = false;
-    this.#show();
-    this.#announce();
+    this.#turn(false, "");
     this.#button.focus();
+  }
+
+  /** Say who the visitor is: a JWT that the shop's server signed. @param {string} jwt */
+  identify(jwt) {
+    this.#identity = jwt;
+    this.#port?.postMessage({ type: "identify", jwt });
+  }
+
+  /** End the conversation in this browser. */
+  signout() {
+    this.#identity = undefined;
+    if (kept()) this.#load();
+    if (this.#frame) this.#tell({ type: "signout" });
+    else this.#waiting = [];
+  }
+
+  /** @param {boolean} isOpen @param {string} text */
+  #turn(isOpen, text) {
+    const changed = this.#isOpen !== isOpen;
+    this.#isOpen = isOpen;
+    this.#show();
+    this.#fit();
+    // The frame must have the focus before a field in it can take it.
+    if (isOpen) this.#frame?.focus();
+    this.#tell({ type: isOpen ? "open" : "closed", text });
+    if (changed) emit(isOpen ? "open" : "close", null);
   }
 
   #load() {
@@ -114,12 +147,17 @@ class Chat extends HTMLElement {
   #greet(frame) {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    port1.onmessage = ({ data }) => {
-      if (data.type === "close") this.close();
-      else if (data.type === "keep") keep(data.value);
-      else if (data.type === "unread") {
-        this.#unread = data.count;
-        this.#show();
+    port1.onmessage = ({ data: { type, value } }) => {
+      if (type === "close") this.close();
+      else if (type === "keep") keep(value);
+      else if (type === "look") for (const name in value) this.style.setProperty(name, value[name]);
+      else if (type === "refused") console.warn("Segue: the identity was refused.");
+      else {
+        if (type === "unread") {
+          this.#unread = value;
+          this.#show();
+        }
+        emit(type, value);
       }
     };
     // Only what tells a campaign apart goes along: no other part of the address, which may hold secrets of the shop.
@@ -127,16 +165,21 @@ class Chat extends HTMLElement {
     for (const name of [...page.searchParams.keys()]) if (!name.startsWith("utm_")) page.searchParams.delete(name);
     page.hash = "";
     const referrer = document.referrer.split(/[?#]/)[0];
-    const hello = { segue: 1, locale, page: page.href, referrer, handle: kept()?.handle };
+    const hello = { segue: 1, locale, page: page.href, referrer, handle: kept()?.handle, identity: this.#identity };
     frame.contentWindow?.postMessage(hello, origin, [port2]);
-    this.#announce();
+    this.#waiting.splice(0).forEach((message) => port1.postMessage(message));
+    if (this.#isOpen) frame.focus();
   }
 
-  #announce() {
-    // The frame must have the focus before a field in it can take it.
-    if (this.#isOpen) this.#frame?.focus();
-    this.#port?.postMessage({ type: this.#isOpen ? "open" : "closed", text: this.#text });
-    if (this.#port) this.#text = "";
+  /** @param {object} message */
+  #tell(message) {
+    if (this.#port) this.#port.postMessage(message);
+    else this.#waiting.push(message);
+  }
+
+  #fit() {
+    const view = window.visualViewport;
+    if (view && view.scale === 1) this.style.setProperty("--segue-height", `${view.height}px`);
   }
 
   #show() {
@@ -152,7 +195,20 @@ class Chat extends HTMLElement {
 
 if (!customElements.get("segue-chat")) {
   customElements.define("segue-chat", Chat);
-  const place = () => document.body.append(document.createElement("segue-chat"));
+  const chat = /** @type {Chat} */ (document.createElement("segue-chat"));
+  const place = () => document.body.append(chat);
   if (document.body) place();
   else document.addEventListener("DOMContentLoaded", place);
+  Object.assign(window, {
+    Segue: {
+      open: (/** @type {string} */ text) => chat.open(text),
+      close: () => chat.close(),
+      identify: (/** @type {string} */ jwt) => chat.identify(jwt),
+      signout: () => chat.signout(),
+      on(/** @type {string} */ event, /** @type {(detail: any) => void} */ callback) {
+        (listeners[event] ??= new Set()).add(callback);
+        return () => listeners[event].delete(callback);
+      },
+    },
+  });
 }

@@ -11,7 +11,7 @@ const MOST = 50;
 const OLDEST = 24 * 3600 * 1000;
 
 export class Outbox {
-  /** @type {import("../vendor/signals-core.js").Signal<Pending[]>} */ items;
+  /** @type {import("../shared/signal.js").Signal<Pending[]>} */ items;
   /** Settles when the message in flight is answered or given up. @type {Promise<void> | null} */ flying = null;
   #api;
   #keep;
@@ -32,10 +32,10 @@ export class Outbox {
     this.items = signal(kept.map((item) => (item.state === "failed" ? item : { ...item, state: "queued" })));
   }
 
-  /** Queue a message; false when the queue is full. @param {string} text @param {string} [button] */
-  add(text, button) {
+  /** Queue a message; false when the queue is full. @param {Pick<Pending, "text" | "button" | "upload" | "content">} message */
+  add(message) {
     if (this.items.value.length >= MOST) return false;
-    this.#save([...this.items.value, { key: crypto.randomUUID(), text, button, at: Date.now(), state: "queued" }]);
+    this.#save([...this.items.value, { key: crypto.randomUUID(), ...message, at: Date.now(), state: "queued" }]);
     this.wake();
     return true;
   }
@@ -44,6 +44,11 @@ export class Outbox {
   retry(key) {
     this.#change(key, { key: crypto.randomUUID(), state: "queued", reason: undefined, at: Date.now() });
     this.wake();
+  }
+
+  /** Nobody's words are left here. */
+  clear() {
+    this.#save([]);
   }
 
   /** A try may succeed now. */
@@ -69,15 +74,15 @@ export class Outbox {
   }
 
   /** One try. Returns null when it was answered for good, else how long the server wants us to wait. @param {Pending} item */
-  async #send({ key, text, button }) {
+  async #send({ key, text, button, upload }) {
     this.#change(key, { state: "sending" });
     try {
-      const body = button ? { button, text } : { text };
+      const body = { button, upload, text: text || undefined };
       const answer = await this.#api.call("/messages", { method: "POST", headers: { "idempotency-key": key }, body });
       const { id, seq } = await answer.json();
-      const [item] = this.items.value.filter((other) => other.key === key);
+      const item = this.items.value.find((other) => other.key === key);
       this.#save(this.items.value.filter((other) => other.key !== key));
-      this.#sent(item, { id, seq });
+      if (item) this.#sent(item, { id, seq });
       this.#pause.reset();
       return null;
     } catch (problem) {

@@ -1,30 +1,39 @@
 // The conversation in our frame. It waits for the loader's hello from a page that may hold us, then draws and follows.
 
-import { Component, draw, effect, html, signal } from "../shared/ui.js";
+import { draw, effect, html, signal } from "../shared/ui.js";
 import { choose, direction, translator } from "../shared/i18n.js";
 import { Api } from "./api.js";
+import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
+import { Icon } from "./icon.js";
 import { Keep } from "./keep.js";
 import { Log } from "./log.js";
+import { Tabs } from "./tabs.js";
 
 /**
  * @typedef {object} Scene   what every view needs
  * @property {Conversation} chat
+ * @property {Keep} keep
  * @property {(key: string, values?: Record<string, string>) => string} t
  * @property {string} locale
  * @property {(message?: import("./types").Message) => string} name   who speaks; the assistant without a message
- * @property {(text: string, button?: string) => boolean} say
+ * @property {(message: Said) => boolean} say
+ * @property {<T>(load: () => Promise<T>) => T | null} later   a part that is fetched when it is first needed; null until it is here
+ * @property {(sentence: string) => void} tell   a line of calm news
+ *
+ * @typedef {Pick<import("./types").Pending, "text" | "button" | "upload" | "content">} Said
  */
 
 const CALM = 1500; // a break shorter than this is nobody's business
 const SPOKEN = 300;
-const LONGEST = 4000;
 
 // Only the table that is needed is loaded. Each must be written out: the bundler follows no computed name.
 const TABLES = {
   "pt-BR": () => import("./i18n/pt-BR.json", { with: { type: "json" } }),
   en: () => import("./i18n/en.json", { with: { type: "json" } }),
 };
+const menu = () => import("./later/menu.js");
+const gate = () => import("./later/gate.js");
 
 /** @type {import("./types").Config} */
 const config = JSON.parse(document.getElementById("config")?.textContent ?? "{}");
@@ -35,16 +44,17 @@ async function start(hello, port) {
   const t = translator((await TABLES[/** @type {keyof typeof TABLES} */ (locale)]()).default);
   document.documentElement.lang = locale;
   document.documentElement.dir = direction(locale);
-  const tell = (/** @type {object} */ message) => port?.postMessage(message);
-  const keep = new Keep(config.site, hello.handle, (value) => tell({ type: "keep", value }));
+  const tell = (/** @type {string} */ type, /** @type {unknown} */ value = undefined) => port?.postMessage({ type, value });
+  const keep = new Keep(config.site, hello.handle, (value) => tell("keep", value));
+  const tabs = new Tabs(config.site, keep.shared);
   const { page, referrer } = hello;
-  const chat = new Conversation(new Api(config.api, { site: config.site, locale, page, referrer }, keep), keep);
+  const chat = new Conversation(new Api(config.api, { site: config.site, locale, page, referrer }, keep, tabs), keep, tabs);
 
   const isOpen = signal(!port);
-  const unread = signal(0);
   const spoken = signal("");
   const notice = signal("");
-  effect(() => tell({ type: "unread", count: unread.value }));
+  const menuOpen = signal(false);
+  effect(() => tell("unread", chat.unread.value));
 
   const seen = () => isOpen.peek() && !document.hidden && chat.read();
   effect(() => void (chat.messages.value, chat.link.value, isOpen.value, seen()));
@@ -59,6 +69,28 @@ async function start(hello, port) {
     if (news) lasting = setTimeout(() => (notice.value = news), CALM);
     else notice.value = "";
   });
+  let ready = false;
+  effect(() => {
+    if (!ready && chat.link.value === "live") tell("ready", (ready = true));
+  });
+
+  // The shop's colour, made dark or light enough to be read by.
+  effect(() => {
+    const { color } = chat.config.value;
+    if (color) import("./later/color.js").then(({ wear }) => wear(color, (look) => tell("look", look)), () => {});
+  });
+
+  /** @type {Map<unknown, any>} */ const parts = new Map();
+  const fetched = signal(0);
+  /** @type {Scene["later"]} */
+  const later = (load) => {
+    void fetched.value;
+    if (!parts.has(load)) {
+      parts.set(load, null);
+      load().then((part) => { parts.set(load, part); fetched.value++; }, () => parts.delete(load));
+    }
+    return parts.get(load) ?? null;
+  };
 
   /** @type {Scene["name"]} */
   const name = (message) => {
@@ -71,126 +103,91 @@ async function start(hello, port) {
   /** @type {string[]} */ let heard = [];
   chat.arrived = (message) => {
     if (message.author.kind === "customer") return;
-    if (!isOpen.value) unread.value++;
+    if (!isOpen.value || document.hidden) chat.unread.value++;
+    tell("message", { id: message.id, author: message.author.kind, at: message.at });
     const said = `${name(message)}: ${message.content?.text ?? message.text ?? ""}`;
     heard.push(said.length > SPOKEN ? said.slice(0, SPOKEN) + "…" : said);
     if (heard.length === 1) setTimeout(() => { spoken.value = heard.join("\n"); heard = []; }, 1000);
   };
 
-  /** @type {Composer | undefined} */ let composer;
+  /** @type {Composer?} */ let composer = null;
+  const hold = (/** @type {Composer?} */ own) => (composer = own);
   const focus = () => {
     // On a touch screen the keyboard would hide the greeting: there the person taps when ready.
-    if (matchMedia("(pointer: coarse)").matches) document.querySelector("h1")?.focus();
-    else composer?.focus();
+    if (!composer || matchMedia("(pointer: coarse)").matches) document.querySelector("h1")?.focus();
+    else composer.focus();
   };
+  const write = (/** @type {string} */ text) => (composer ? composer.write(text) : keep.set("draft", text));
+  chat.left = () => {
+    write("");
+    spoken.value = "";
+    heard = [];
+    menuOpen.value = false;
+  };
+  const identify = async (/** @type {string} */ jwt) => (await chat.identify(jwt)) || tell("refused");
   if (port) port.onmessage = ({ data }) => {
+    if (data.type === "identify") identify(data.jwt);
+    else if (data.type === "signout") chat.signout();
+    else if (data.type === "kept" && !keep.shared) {
+      keep.learn(data.value?.handle);
+      if (!data.value) chat.leave();
+    }
+    if (data.type !== "open" && data.type !== "closed") return;
     isOpen.value = data.type === "open";
     if (!isOpen.value) return;
-    unread.value = 0;
-    if (data.text) composer?.write(String(data.text));
+    if (data.text) write(String(data.text));
     focus();
   };
 
   /** @type {Scene["say"]} */
-  const say = (text, button) => {
-    const queued = chat.outbox.add(text, button);
+  const say = (message) => {
+    const queued = chat.outbox.add(message);
     const full = t("full");
     if (!queued) notice.value = full;
     else if (notice.value === full) notice.value = "";
-    if (queued && button) composer?.focus();
+    if (queued && message.button) composer?.focus();
     return queued;
   };
-  const close = () => tell({ type: "close" });
-  addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && close());
+  const close = () => tell("close");
+  addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && !event.defaultPrevented && close());
 
-  /** @type {Scene} */ const scene = { chat, t, locale, name, say };
-  const hold = (/** @type {Composer} */ own) => (composer = own);
-  draw(() => html`
-    <${Panel} scene=${scene} notice=${notice.value} spoken=${spoken.value} close=${port && close}>
-      <${Composer} hold=${hold} scene=${scene} keep=${keep} />
-    <//>
-  `, document.body);
+  /** @type {Scene} */ const scene = { chat, keep, t, locale, name, say, later, tell: (line) => (notice.value = line) };
+  draw(() => html`<${Panel} ...${{ scene, notice, spoken, menuOpen, hold, close: port && close }} />`, document.body);
+  if (hello.identity) await identify(hello.identity).catch(() => {});
   chat.run();
 }
 
-/** @param {{scene: Scene, notice: string, spoken: string, close?: () => void, children: unknown}} props */
-function Panel({ scene, notice, spoken, close, children }) {
-  const { chat, t } = scene;
-  const { assistant, brand } = chat.config.value;
+/** @param {{scene: Scene, notice: Signal<string>, spoken: Signal<string>, menuOpen: Signal<boolean>, hold: (own: Composer?) => void, close?: () => void}} props */
+function Panel({ scene, notice, spoken, menuOpen, hold, close }) {
+  const { chat, t, later } = scene;
+  const { assistant, brand, reply_time: replies } = chat.config.value;
   const person = chat.messages.value.findLast(({ author }) => author.kind === "agent" || author.kind === "bot")?.author;
   const agent = person?.kind === "agent" ? person.name ?? "" : "";
   const title = agent || assistant || brand || t("log");
-  const line = agent ? t("subtitle_agent", { name: agent }) : t("subtitle");
+  const line = agent ? t("subtitle_agent", { name: agent }) : replies || t("subtitle");
+  const open = menuOpen.value;
+  const Menu = open && later(menu)?.Menu;
+  const gated = chat.gate.value;
+  const Gate = gated && later(gate)?.Gate;
   return html`
     <main>
       <header>
-        <span class=${`avatar ${agent ? "person" : ""}`} aria-hidden="true">${title[0]}</span>
+        <span class=${`avatar ${agent ? "person" : ""}`} aria-hidden="true">${[...title][0]}</span>
         <div><h1 tabindex="-1">${title}</h1><p>${line}</p></div>
+        <button id="more" class="icon" aria-label=${t("menu")} aria-expanded=${open} onClick=${() => (menuOpen.value = !open)}><${Icon} d="M5 12h.01M12 12h.01M19 12h.01" /></button>
         ${close && html`<button class="icon" aria-label=${t("close")} onClick=${close}><${Icon} d="M6 6l12 12M18 6L6 18" /></button>`}
+        ${Menu && html`<${Menu} scene=${scene} close=${() => (menuOpen.value = false)} />`}
       </header>
-      <p class="notice" role="status">${notice}</p>
+      <p class="notice" role="status">${notice.value}</p>
       <${Log} scene=${scene} />
-      ${children}
-      <div class="sr" role="log" aria-live="polite">${spoken}</div>
+      ${gated ? Gate && html`<${Gate} key=${gated} scene=${scene} what=${gated} />` : html`<${Composer} hold=${hold} scene=${scene} />`}
+      <div class="sr" role="log" aria-live="polite">${spoken.value}</div>
       <div class="sr" role="status">${chat.typing.value && t("typing", { name: agent || assistant || t("assistant") })}</div>
     </main>
   `;
 }
 
-/** Keeps what is being written to itself: a keystroke draws nothing but this. @extends {Component<{scene: Scene, keep: Keep, hold: (own: Composer) => void}, {text: string}>} */
-class Composer extends Component {
-  /** @type {HTMLTextAreaElement?} */ #box = null;
-  state = { text: /** @type {string} */ (this.props.keep.get("draft") ?? "") };
-
-  /** @param {string} text */
-  write(text) {
-    this.setState({ text: text.slice(0, LONGEST) });
-    this.props.keep.set("draft", text);
-  }
-
-  focus() {
-    this.#box?.focus();
-  }
-
-  #send = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    const text = this.state.text.trim();
-    if (text && this.props.scene.say(text)) this.write("");
-    this.focus();
-  };
-
-  #key = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#send(event);
-  };
-
-  componentDidMount() {
-    this.props.hold(this);
-  }
-
-  componentDidUpdate() {
-    // Where the browser cannot grow the field by itself.
-    if (!this.#box || CSS.supports("field-sizing", "content")) return;
-    this.#box.style.height = "auto";
-    this.#box.style.height = `${this.#box.scrollHeight}px`;
-  }
-
-  render() {
-    const { chat, t } = this.props.scene;
-    const { text } = this.state;
-    return html`
-      <form onSubmit=${this.#send}>
-        <label class="sr" for="text">${t("composer")}</label>
-        <textarea id="text" ref=${(/** @type {HTMLTextAreaElement?} */ box) => (this.#box = box)} rows="1" maxlength=${LONGEST} enterkeyhint="send" autocomplete="off" placeholder=${t("composer")}
-          disabled=${chat.link.value === "refused"} value=${text} onKeyDown=${this.#key}
-          onInput=${(/** @type {Event} */ event) => this.write(/** @type {HTMLTextAreaElement} */ (event.target).value)}></textarea>
-        <button class="send" aria-label=${t("send")} aria-disabled=${!text.trim()}><${Icon} d="M5 12h13M12.5 6l6 6-6 6" /></button>
-      </form>
-    `;
-  }
-}
-
-/** @param {{d: string}} props */
-const Icon = ({ d }) => html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${d} /></svg>`;
+/** @template T @typedef {import("../shared/signal.js").Signal<T>} Signal */
 
 /** Whether a page of this origin may hold us; entries are exact or https://*.example.com. @param {string} origin */
 const allowed = (origin) =>

@@ -1,4 +1,4 @@
-// The shapes of docs/decisions/0001-data-formats.md as the widget reads them.
+// The shapes of docs/decisions/0001 and 0003 as the widget reads them.
 
 export interface Config {
   site: string;
@@ -12,6 +12,21 @@ export interface Hello {
   page?: string;
   referrer?: string;
   handle?: string;
+  identity?: string;
+}
+
+export interface Field {
+  key: string;
+  label: string;
+  type: "text" | "email" | "tel" | "choice";
+  required?: boolean;
+  options?: string[];
+}
+
+export interface UploadLimits {
+  most_bytes: number;
+  most_files: number;
+  types: string[];
 }
 
 export interface Session {
@@ -20,20 +35,47 @@ export interface Session {
   cursor: string;
   locale?: string;
   ready: boolean;
+  visitor?: { verified: boolean; name?: string };
+  restarted?: boolean;
   config: {
     brand?: string;
     assistant?: string;
     greeting?: { text: string };
     privacy_url?: string;
+    notice?: { text: string; url?: string; must_accept?: boolean } | null;
+    form?: Field[];
+    upload?: UploadLimits | null | false;
+    color?: string;
+    unread?: number;
+    reply_time?: string;
   };
+}
+
+export interface Choice {
+  id: string;
+  title: string;
+}
+
+export interface Card {
+  title: string;
+  text?: string;
+  image?: string;
+  url?: string;
+  buttons?: Choice[];
 }
 
 export interface Content {
   type: string;
   text?: string;
-  buttons?: { id: string; title: string }[];
+  buttons?: Choice[];
+  rows?: (Choice & { description?: string })[];
+  cards?: Card[];
+  action?: string;
   url?: string;
   alt?: string;
+  name?: string;
+  latitude?: number;
+  longitude?: number;
 }
 
 export interface Message {
@@ -53,8 +95,9 @@ export interface Pending {
   key: string;
   text: string;
   button?: string;
+  upload?: string;
+  content?: Content;
   at: number;
   state: "queued" | "sending" | "failed";
   reason?: string;
 }
-
