@@ -19,6 +19,7 @@ from aiohttp import web
 from connectors import registry
 from connectors.webchat import Brand, Refused
 from router.bot import Bot
+from router.docs_pages import Docs
 from router.feed import JournalFeed
 from router.ingest import Ingest
 from router.outbox import Outbox
@@ -64,6 +65,7 @@ class Files:
     sentences: Sentences
     keys: list[bytes]
     embed: str
+    docs: Docs
 
     @classmethod
     def read(cls, settings: Settings) -> Files:
@@ -71,7 +73,7 @@ class Files:
         brand = load_brand(settings.brand.path)
         sentences = Sentences({language: _facts(brand) for language in LANGUAGES})
         embed = (ROOT / "web" / "dist" / "widget" / "embed.html").read_text(encoding="utf-8")
-        return cls(brand, sentences, load_keys(settings.data_dir), embed)
+        return cls(brand, sentences, load_keys(settings.data_dir), embed, Docs(ROOT / "docs"))
 
 
 async def _serve(settings: Settings, files: Files, role: Role) -> int:
@@ -137,6 +139,7 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
             webchat = widget(settings, _shown_brand(files), files.keys, door, feed, store)
             close_streams = webchat.close
             routes += [*Pages(ROOT / "web", files.embed, settings.shown_sites()).routes(), *webchat.routes()]
+            routes += files.docs.routes()
             routes += [route for channel in channels.values() for route in channel.routes()]
         if role != "edge":
             turns = Turns(
