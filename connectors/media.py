@@ -114,12 +114,11 @@ class MediaFolder:
             return None
 
     async def read(self, kept: Kept) -> AsyncGenerator[bytes, None]:
-        file = await asyncio.to_thread(self._path(kept.id).open, "rb")
-        try:
-            while chunk := await asyncio.to_thread(file.read, _CHUNK):
-                yield chunk
-        finally:
-            await asyncio.to_thread(file.close)
+        path, at = self._path(kept.id), 0
+        # Opened for each piece: a reader that goes away in the middle leaves no file open.
+        while chunk := await asyncio.to_thread(_piece, path, at):
+            at += len(chunk)
+            yield chunk
 
     async def remove(self, media: str) -> None:
         if _ID.fullmatch(media):
@@ -129,6 +128,12 @@ class MediaFolder:
 
     def _path(self, media: str) -> Path:
         return self._folder / media[:2] / media
+
+
+def _piece(path: Path, at: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(at)
+        return file.read(_CHUNK)
 
 
 # ── what it is ──────────────────────────────────────────────────────────────────────────────────────────────────────

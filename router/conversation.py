@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from connectors.contract import Choice, Content
+from connectors.contract import Content, Text
 
 Control = Literal["bot", "queued", "human"]
 """Who may speak."""
@@ -35,8 +35,13 @@ def who_answers(facts: Facts) -> Answerer:
 
 
 def joins_burst(content: Content) -> bool:
-    """Quick texts are one turn; a tap on a button stands alone and is never delayed."""
-    return not isinstance(content, Choice)
+    """Quick texts are one turn; a tap on a button or a file stands alone and is never delayed."""
+    return isinstance(content, Text)
+
+
+def wordless(batch: tuple[Content, ...]) -> bool:
+    """Files without a word beside them: there is nothing to ask the bot."""
+    return not any(content.text.strip() for content in batch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,9 @@ class Turns:
                 metrics.TURNS.labels("dead").inc()
                 return self._apology(claim, dead="attempts")
             case "bot":
+                said = tuple(written.entry.content for written in claim.batch if written.entry.content is not None)
+                if conversation.wordless(said):
+                    return self._offer_person(claim, "file_received")
                 return await self._ask_bot(claim)
 
     async def _ask_bot(self, claim: Claim) -> Commit:
@@ -186,11 +189,14 @@ class Turns:
 
     def _apology(self, claim: Claim, *, dead: str) -> Commit:
         """The bot could not answer: say so, and offer a person. The dialogue stays as it was."""
+        return self._offer_person(claim, "apology", events=("turn.failed",), dead=dead)
+
+    def _offer_person(self, claim: Claim, key: str, *, events: Sequence[str] = (), dead: str = "") -> Commit:
         person = OfferedButton(secrets.token_urlsafe(12), self._say("button_person", claim), "/human_request")
-        content = Buttons(self._say("apology", claim), (Button(person.id, person.title),))
+        content = Buttons(self._say(key, claim), (Button(person.id, person.title),))
         entry = self._entry(claim, content, kind="system")
         new = NewEntry(entry, buttons=(person,), to=self._to(claim))
-        return Commit(entries=[new], state={"num": self._numbered(claim, [new])}, events=["turn.failed"], dead=dead)
+        return Commit(entries=[new], state={"num": self._numbered(claim, [new])}, events=events, dead=dead)
 
     def _entry(self, claim: Claim, content: Content, kind: str = "bot") -> Entry:
         author = Author("bot" if kind == "bot" else "system", self.assistant)

@@ -87,13 +87,11 @@ class Uploads:
 
     async def _written(self, part: BodyPartReader, draft: Path, locale: str) -> int:
         size = 0
-        with contextlib.closing(await asyncio.to_thread(draft.open, "wb")) as file:
-            while chunk := await part.read_chunk(_CHUNK):
-                size += len(chunk)
-                if size > LARGEST:
-                    raise Refused(413, self._say("upload_too_large", locale))
-                await asyncio.to_thread(file.write, chunk)
-            await asyncio.to_thread(file.flush)
+        while chunk := await part.read_chunk(_CHUNK):
+            size += len(chunk)
+            if size > LARGEST:
+                raise Refused(413, self._say("upload_too_large", locale))
+            await asyncio.to_thread(_append, draft, bytes(chunk))
         return size
 
     async def _kept(self, draft: Path, about: About, locale: str) -> Kept:
@@ -164,6 +162,12 @@ class Uploads:
         async with contextlib.aclosing(self._media.read(kept)) as chunks:
             await _poured(chunks, response)
         return response
+
+
+def _append(draft: Path, chunk: bytes) -> None:
+    # Opened for each piece: a sender that goes away in the middle leaves no file open.
+    with draft.open("ab") as file:
+        file.write(chunk)
 
 
 async def _poured(chunks: AsyncIterator[bytes], response: web.StreamResponse) -> None:
