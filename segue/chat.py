@@ -187,7 +187,7 @@ class Visit:
     def show(self, who: str, text: str) -> None:
         first, *rest = text.splitlines() or [""]
         name = f"\x1b[1m{who}\x1b[0m" if sys.stdout.isatty() else who
-        self.write("\n".join([f"{name}: {first}", *(f"  {line}" for line in rest)]))
+        self.write("\n".join([f"{name}: {first}", *(f"  {line}".rstrip() for line in rest)]))
 
 
 def _content(message: dict[str, Any]) -> Content:

@@ -121,9 +121,7 @@ async def test_no_markup_of_a_page_becomes_code_and_nothing_comes_from_elsewhere
     assert [load for load in page.loads if not load.startswith("/")] == []
 
 
-@pytest.mark.parametrize(
-    "path", ["none", "notes.txt", "notes", "..%2findex", "deep", "images/y.png"]
-)
+@pytest.mark.parametrize("path", ["none", "notes.txt", "notes", "..%2findex", "deep", "images/y.png"])
 async def test_what_is_no_page_is_404_with_a_way_on(browser: Client, folder: Path, path: str) -> None:
     (folder.parent / "secret.md").write_text("# secret")
     page = await get(browser, f"/docs/{path}", 404)
@@ -173,3 +171,21 @@ def test_a_broken_link_is_found(folder: Path) -> None:
 
 def test_no_link_in_our_documentation_is_broken() -> None:
     assert broken_links(ROOT / "docs") == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.pt-BR.md"])
+def test_what_a_readme_points_to_is_there_and_light(name: str) -> None:
+    text = (ROOT / name).read_text()
+    links = [href.partition("#")[0] for href in re.findall(r"\]\(([^)\s]+)\)", text) if ":" not in href]
+    assert len(links) > 10
+    assert [href for href in links if not (ROOT / href).exists()] == []
+    pictures = re.findall(r'<img src="([^"]+)"[^>]* alt="[^"]{20,}"', text)
+    assert [(ROOT / picture).stat().st_size < 150_000 for picture in pictures] == [True, True]
+
+
+def test_both_readmes_have_the_same_parts() -> None:
+    english, portuguese = ((ROOT / name).read_text() for name in ("README.md", "README.pt-BR.md"))
+    assert [line.count("|") for line in english.splitlines() if line.startswith("|")] == [
+        line.count("|") for line in portuguese.splitlines() if line.startswith("|")
+    ]
+    assert english.count("\n## ") == portuguese.count("\n## ")
