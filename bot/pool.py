@@ -274,9 +274,9 @@ def end_with(parent: int, how: signal.Signals) -> None:
 
 
 def default_workers() -> int:
-    """One less than the cores that this process may use: the router wants one too."""
+    """One less than the cores, for the router wants one too; at least two, so that a slow turn has a second to ask."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores - 1)
+    return max(2, cores - 1)
 
 
 def _named(failure: BaseException) -> str:

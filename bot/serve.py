@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import re
 import signal
 import sys
 import time
@@ -31,10 +32,17 @@ if TYPE_CHECKING:
 log = logging.getLogger("segue.bot")
 
 MAX_REQUEST = 4_000_000
+_TRACE = re.compile("[0-9a-f]{32}")
 
 
 def _dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _trace(metadata: dict[str, Any]) -> str:
+    """The id that names this message's way in every log; only what has its shape is printed."""
+    given = metadata.get("trace")
+    return given if isinstance(given, str) and _TRACE.fullmatch(given) else ""
 
 
 def build_app(turns: Any, *, model: str, fingerprint: str) -> web.Application:
@@ -43,7 +51,7 @@ def build_app(turns: Any, *, model: str, fingerprint: str) -> web.Application:
 
     async def turn(request: web.Request) -> web.Response:
         started = time.monotonic()
-        turn_id = ""
+        turn_id = trace = ""
         try:
             try:
                 body = json.loads(await request.read())
@@ -52,12 +60,13 @@ def build_app(turns: Any, *, model: str, fingerprint: str) -> web.Application:
             except ValueError:
                 raise TurnFailure("bad_request", "body", "The body is not JSON.") from None
             asked = parse_request(body)
-            turn_id = asked.turn
+            turn_id, trace = asked.turn, _trace(asked.metadata)
             answer = await turns.take(asked)
         except TurnFailure as failure:
             log.warning(
-                "turn %s failed: %s at %s: %s (%.0f ms)",
+                "turn %s, trace %s failed: %s at %s: %s (%.0f ms)",
                 turn_id or "-",
+                trace or "-",
                 failure.kind,
                 failure.where or "-",
                 failure.detail or "-",
@@ -65,8 +74,9 @@ def build_app(turns: Any, *, model: str, fingerprint: str) -> web.Application:
             )
             return web.json_response(failure.as_problem(), status=failure.status, dumps=_dump)
         log.info(
-            "turn %s %s: %d events, %d responses (%.0f ms)",
+            "turn %s, trace %s %s: %d events, %d responses (%.0f ms)",
             turn_id or "-",
+            trace or "-",
             answer["outcome"],
             len(answer["events"]),
             len(answer["responses"]),
@@ -205,7 +215,7 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--socket", type=Path, help="one worker, on this unix socket (up to 107 bytes)")
     place.add_argument("--folder", type=Path, help="several workers, on sockets in this folder")
-    parser.add_argument("--workers", type=int, default=0, help="how many; 0: one less than cores, at least one")
+    parser.add_argument("--workers", type=int, default=0, help="how many; 0: one less than cores, at least two")
     parser.add_argument("--generation", default="g1", help="letters and digits: the sockets' first name")
     parser.add_argument("--wait", action="store_true", help="leave new turns to another generation until SIGUSR1")
     parser.add_argument("--model", required=True, help="trained model file")

@@ -25,7 +25,7 @@ class Options:
     """None: bring our own."""
     train: bool
     bot_workers: int = 0
-    """0: one less than there are cores, at least one."""
+    """0: one less than there are cores, at least two."""
 
     @property
     def url(self) -> str:

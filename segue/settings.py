@@ -76,7 +76,7 @@ class BotPart(_Part):
     socket: Path = Path("var/run/bot.sock")
     deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
     workers: Annotated[int, Field(ge=0, le=64)] = 0
-    """Processes that take turns under `segue up`; 0: one less than there are cores, at least one."""
+    """Processes that take turns under `segue up`; 0: one less than there are cores, at least two."""
 
 
 class ActionsPart(_Part):

