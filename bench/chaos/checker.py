@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import redis.asyncio
-
+from bench.chaos.shop import SAFE, Receiver
 from bench.chaos.visitors import Visitor
 
 SHARDS = 256
+
+Client = Any
+"""redis-py's: its types answer for both protocols and both kinds of reply at once."""
 
 
 @dataclass
@@ -40,7 +42,7 @@ class Customer:
         return [(n, e) for n, _, e in self.rows if e["kind"] == "message" and e["author"]["kind"] == author]
 
 
-async def everything(client: redis.asyncio.Redis, visitors: Sequence[Visitor], asked: Path) -> Report:
+async def everything(client: Client, visitors: Sequence[Visitor], asked: Path, receiver: Receiver) -> Report:
     report = Report()
     customers = [
         Customer(key.decode().rpartition(":")[2], await _rows(client, key)) async for key in _keys(client, "jr")
@@ -56,6 +58,8 @@ async def everything(client: redis.asyncio.Redis, visitors: Sequence[Visitor], a
         _journal(report, customer)
         window = await client.get(b"{%d}tr:%s" % (zlib.crc32(customer.id.encode()) % SHARDS, customer.id.encode()))
         _turns(report, customer, dead, json.loads(zlib.decompress(window[1:])) if window else [])
+    for customer in customers:
+        await _delivered(report, client, customer, receiver)
     by_id = {customer.id: customer for customer in customers}
     for visitor in visitors:
         if visitor.watches and visitor.accepted:
@@ -153,6 +157,32 @@ def _view(report: Report, visitor: Visitor, customer: Customer) -> None:
         report.add("gap", f"visitor {visitor.number} was shown {len(visitor.view.frames)} messages of {len(shown)}")
 
 
+async def _delivered(report: Report, client: Client, customer: Customer, receiver: Receiver) -> None:
+    """What was said to a shop's person came there: by the safe account at least once, by the other at most once."""
+    said = sorted([*customer.messages("bot"), *customer.messages("system")])
+    account, _, person = said[0][1]["identity"].partition("/") if said else ("", "", "")
+    if not account.startswith("webhook:"):
+        return
+    states = await client.hgetall(b"{%d}ds:%s" % (zlib.crc32(customer.id.encode()) % SHARDS, customer.id.encode()))
+    came, sure = receiver.came[account.partition(":")[2]], []
+    for seq, entry in said:
+        state, times = states.get(b"%d" % seq, b"none").decode(), came[entry["id"]]
+        report.counts["delivered"] += times > 0
+        report.counts["repeated"] += max(0, times - 1)
+        if state == "unknown":
+            report.counts["unknown"] += 1
+        elif state != "sent":
+            report.add("lost", f"message {seq} to {account} stays {state}")
+        elif not times:
+            report.add("lost", f"message {seq} to {account} is sent and never came")
+        else:
+            sure.append(entry["id"])
+        if times > 1 and account != f"webhook:{SAFE}":
+            report.add("doubled", f"message {seq} came {times} times to {account}")
+    if [number for number in receiver.order[f"{account}/{person}"] if number in set(sure)] != sure:
+        report.add("reordered", f"what came to {account}/{person}")
+
+
 def _asked(report: Report, log: Path) -> None:
     """A turn that is asked again is the same turn: the batch was frozen."""
     known: dict[str, str] = {}
@@ -168,7 +198,7 @@ def _asked(report: Report, log: Path) -> None:
             )
 
 
-async def _nothing_left(report: Report, client: redis.asyncio.Redis) -> None:
+async def _nothing_left(report: Report, client: Client) -> None:
     for shard in range(SHARDS):
         for name in ("run", "out:run", "tmr"):
             if left := await client.zcard(f"{{{shard}}}{name}"):
@@ -178,15 +208,15 @@ async def _nothing_left(report: Report, client: redis.asyncio.Redis) -> None:
             report.add("left", key.decode())
 
 
-async def _dead_turns(client: redis.asyncio.Redis) -> set[tuple[str, int]]:
+async def _dead_turns(client: Client) -> set[tuple[str, int]]:
     letters = [fields for shard in range(SHARDS) for _, fields in await client.xrange(f"{{{shard}}}dlq")]
     return {(fields[b"customer"].decode(), int(fields[b"turn"])) for fields in letters}
 
 
-async def _rows(client: redis.asyncio.Redis, key: bytes) -> list[tuple[int, str, dict[str, Any]]]:
+async def _rows(client: Client, key: bytes) -> list[tuple[int, str, dict[str, Any]]]:
     rows = await client.xrange(key)
     return [(int(number.partition(b"-")[0]), f[b"a"].decode(), json.loads(f[b"e"])) for number, f in rows]
 
 
-def _keys(client: redis.asyncio.Redis, name: str) -> Any:
+def _keys(client: Client, name: str) -> Any:
     return client.scan_iter(match=f"{{*}}{name}:*", count=1000)

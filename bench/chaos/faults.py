@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -104,7 +103,7 @@ class Faults:
         router = self._house.routers[number]
         await router.end()
         usual = router.env["PYTHONPATH"]
-        router.env["PYTHONPATH"] = os.pathsep.join((str(self._house.tiny_disk), usual))
+        router.env["PYTHONPATH"] = self._house.tiny_disk
         try:
             await self._house.start_router(number)
             await asyncio.sleep(1)

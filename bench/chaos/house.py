@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import signal
 import sys
@@ -18,6 +19,7 @@ from redis.exceptions import RedisError
 
 from bench.chaos.planted import Fault, broken
 from bench.chaos.proxy import Proxy
+from bench.chaos.shop import SAFE, SECRET, UNSAFE, Receiver
 from bench.machine import free_port
 from bench.report import Broken
 from router.store.runner import SCRIPT_TEXTS
@@ -27,6 +29,11 @@ from segue.places import ROOT
 LEASE = 1.5
 DEADLINE = 4.0
 """Seconds: of a turn's lease, and of the bot."""
+
+
+QUICK = {"outbox.py": (("LONGEST_SEND = 30.0", "LONGEST_SEND = 1.5"), ("(LONGEST_SEND + 15)", "(LONGEST_SEND + 1)"))}
+"""A delivery whose worker died is looked at again after 2.5 s, not 45: only these numbers differ from the product."""
+TINY_DISK = {"room.py": (("LEAST_DISK = 500 * 1024 * 1024", "LEAST_DISK = 1 << 62"),)}
 
 
 class Part:
@@ -92,10 +99,20 @@ class House:
         self.asked = folder / "asked.jsonl"
         self.ports = [free_port(), free_port()]
         self.fronts: list[Proxy] = []
+        self.steady: list[Proxy] = []
         self.wire: Proxy | None = None
-        self.tiny_disk = _copy(folder / "tiny", None, "LEAST_DISK = 500 * 1024 * 1024", "LEAST_DISK = 1 << 62")
-        ours = [str(_copy(folder / "broken", fault)), str(ROOT)] if fault else [str(ROOT)]
-        self.path = os.pathsep.join(ours)
+        self.receiver = Receiver(random.Random(1))  # noqa: S311  no secret
+        self.receiver_ports = {account: free_port() for account in ("receiver", SAFE, UNSAFE)}
+        (folder / "segue.toml").write_text(
+            "".join(
+                f'[channels.webhook.{account}]\nsecret = "{SECRET}"\nidempotent = {str(account == SAFE).lower()}\n'
+                f'url = "http://127.0.0.1:{self.receiver_ports[account]}/{account}"\ntimeout_seconds = 1\n'
+                for account in (SAFE, UNSAFE)
+            ),
+            "utf-8",
+        )
+        self.path = os.pathsep.join((str(_copy(folder / "ours", fault, QUICK)), str(ROOT)))
+        self.tiny_disk = os.pathsep.join((str(_copy(folder / "tiny", fault, {**QUICK, **TINY_DISK})), str(ROOT)))
         (folder / "redis").mkdir()
         server = (*embedded.command(embedded.find_server(folder), self.socket, folder / "redis"),)
         self.redis = Part("redis", (*server, "--appendfsync", "everysec"), {}, folder / "redis.log")
@@ -127,9 +144,11 @@ class House:
             "SEGUE_BOT__SOCKET": str(self.bot_socket),
             "SEGUE_BOT__DEADLINE_SECONDS": str(DEADLINE),
             "SEGUE_ACTIONS__SOCKET": str(self.bot_socket),
+            "SEGUE_SERVER__RATE_LIMITS": "false",
             "SEGUE_WIDGET__BURST_MS": "100",
+            "SEGUE_CONVERSATION__BURST_MS": "100",
             "SEGUE_CONVERSATION__IDLE_HOURS": "0",
-            "SEGUE_CONFIG": "",
+            "SEGUE_CONFIG": str(self.folder / "segue.toml"),
         }
 
     async def __aenter__(self) -> Self:
@@ -143,6 +162,11 @@ class House:
     async def _open(self) -> None:
         self.wire = await Proxy.before_socket(self.folder / "w.sock", self.socket)
         self.fronts = [await Proxy.before_port(self.ports[n], self.far_ports[n]) for n in range(2)]
+        await self.receiver.start(self.receiver_ports["receiver"])
+        for account in (SAFE, UNSAFE):
+            # Only where a repeat is safe may an answer be lost on purpose.
+            proxy = await Proxy.before_port(self.receiver_ports[account], self.receiver_ports["receiver"])
+            (self.fronts if account == SAFE else self.steady).append(proxy)
         self.client = redis.asyncio.Redis(unix_socket_path=str(self.socket))
         await self.start_redis()
         await self.bot.start()
@@ -157,8 +181,9 @@ class House:
         for part in (*self.routers, self.bot, self.redis):
             if part.runs:
                 await part.end()
-        for proxy in (*self.fronts, *([self.wire] if self.wire else [])):
+        for proxy in (*self.fronts, *self.steady, *([self.wire] if self.wire else [])):
             await proxy.close()
+        await self.receiver.close()
         for what in ("http", "client"):
             if hasattr(self, what):
                 await (self.http.close() if what == "http" else self.client.aclose())
@@ -204,8 +229,8 @@ async def until(true: object, what: str, part: Part | None = None, seconds: floa
         await asyncio.sleep(0.02)
 
 
-def _copy(folder: Path, fault: Fault | None, before: str = "", after: str = "") -> Path:
-    """A copy of `router/` with a fault in its scripts, or with another number in room.py."""
+def _copy(folder: Path, fault: Fault | None, numbers: Mapping[str, Sequence[tuple[str, str]]]) -> Path:
+    """A copy of `router/` with a fault in its scripts, and with other numbers in some of its files."""
     shutil.copytree(ROOT / "router", folder / "router", ignore=shutil.ignore_patterns("__pycache__"))
     if fault:
         texts = broken(SCRIPT_TEXTS, fault)
@@ -215,10 +240,11 @@ def _copy(folder: Path, fault: Fault | None, before: str = "", after: str = "") 
             if not whole.startswith(shared):
                 raise Broken(f"{fault.name} changes the shared part")
             (folder / f"router/store/scripts/{name}.lua").write_text(whole[len(shared) :], "utf-8")
-    if before:
-        room = folder / "router/room.py"
-        text = room.read_text("utf-8")
-        if before not in text:
-            raise Broken(f"room.py no longer holds {before!r}")
-        room.write_text(text.replace(before, after), "utf-8")
+    for name, changes in numbers.items():
+        text = (folder / "router" / name).read_text("utf-8")
+        for before, after in changes:
+            if before not in text:
+                raise Broken(f"{name} no longer holds {before!r}")
+            text = text.replace(before, after)
+        (folder / "router" / name).write_text(text, "utf-8")
     return folder

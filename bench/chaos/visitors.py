@@ -15,7 +15,7 @@ import aiohttp
 
 TIMEOUT = aiohttp.ClientTimeout(total=3)
 REDELIVERED = 0.15
-_LOST = (aiohttp.ClientError, OSError, TimeoutError)
+LOST = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Visitor:
 
     async def arrive(self, http: aiohttp.ClientSession) -> None:
         while not self.token:
-            with suppress(*_LOST):
+            with suppress(*LOST):
                 async with http.post(self.url("session"), json={"site": "demo"}, timeout=TIMEOUT) as got:
                     if got.status == 200:
                         session = await got.json()
@@ -63,7 +63,7 @@ class Visitor:
         """Until it is over; what was begun is finished."""
         while not over.is_set():
             await self._say(http, f"v{self.number}-{len(self.accepted)}")
-            pause = self.dice.choice((0.0, 0.05, 0.3, 1.0))
+            pause = self.dice.choice((0.0, 0.1, 0.5, 2.0))
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await over.wait()
@@ -84,7 +84,7 @@ class Visitor:
     async def _post(self, http: aiohttp.ClientSession, key: str, text: str) -> tuple[str, int]:
         """The same key until it is accepted, at any router."""
         while True:
-            with suppress(*_LOST):
+            with suppress(*LOST):
                 headers = {**self.headers, "Idempotency-Key": key}
                 async with http.post(
                     self.url("messages"), json={"text": text}, headers=headers, timeout=TIMEOUT
@@ -101,7 +101,7 @@ class Visitor:
     async def watch(self, http: aiohttp.ClientSession) -> None:
         """Streams for ever, behind its cursor; breaks off by itself now and then."""
         while True:
-            with suppress(*_LOST):
+            with suppress(*LOST):
                 async with asyncio.timeout(self.dice.choice((2, 8, 30))):
                     await self._stream(http)
             await asyncio.sleep(self.dice.uniform(0.05, 0.3))
