@@ -92,7 +92,8 @@ def all_stages() -> list[Stage]:
         ),
         Stage(name="javascript", budget=60, check=if_there("tools/check_js.py", python, "-P", "-m", "tools.check_js")),
         Stage(name="locks", budget=5, check=check_locks),
-        Stage(name="tests", budget=240, check=app_tests([*tests, *others])),
+        Stage(name="tests", budget=240, check=app_tests([*tests, *others], "-m", "not slow")),
+        Stage(name="slow tests", budget=180, check=app_tests([*tests, *others], "-m", "slow"), fast=False),
         Stage(name="bot tests", budget=180, check=bot_tests(["tests/bot"]), fast=False),
         Stage(name="bot data", budget=60, check=bot_data, fast=False),
         Stage(name="bot stories", budget=120, check=bot_stories, fast=False),
@@ -179,8 +180,10 @@ def rasa(*words: str) -> int:
     return done.returncode
 
 
-def app_tests(paths: Sequence[str]) -> Callable[[], tuple[int, str]]:
-    return lambda: pytest([sys.executable, "-P"], paths, [], needed=("tests.e2e", "e2e"))
+def app_tests(paths: Sequence[str], *options: str) -> Callable[[], tuple[int, str]]:
+    return lambda: pytest(
+        [sys.executable, "-P"], paths, options, needed=("tests.e2e", "e2e", "tests.operator.test_going_on")
+    )
 
 
 def bot_tests(paths: Sequence[str]) -> Callable[[], tuple[int, str]]:
