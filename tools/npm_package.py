@@ -48,10 +48,11 @@ def fetch(name: str, version: str, integrity: str) -> tarfile.TarFile:
 
 
 def tool(name: str) -> Path:
-    """Return the path of a pinned native tool (esbuild, typescript), unpacked below .segue/npm."""
+    """Return the path of a pinned tool (esbuild, typescript, axe-core), unpacked below .segue/npm."""
     pin = json.loads(TOOLS.read_text("utf-8"))[name]
     machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(platform.machine().lower(), platform.machine())
-    system = f"{platform.system().lower()}-{machine}"
+    # What is plain JavaScript is the same everywhere.
+    system = "any" if "any" in pin["integrity"] else f"{platform.system().lower()}-{machine}"
     integrity = pin["integrity"].get(system)
     if integrity is None:
         raise NotAvailable(f"{name} is not pinned for {system}; add it to tools/npm_tools.json.")

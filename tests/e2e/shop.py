@@ -50,6 +50,10 @@ class Shop:
         names = [node["name"]["value"] for node in nodes if node.get("role", {}).get("value") == "button"]
         return str(next(name for name in names if name.startswith(("Abrir conversa", "Fechar conversa"))))
 
+    def forgive(self, words: str) -> None:
+        """A report that the test has asked for itself."""
+        self._said_by_browser = [line for line in self._said_by_browser if words not in line]
+
     def violations(self) -> list[str]:
         words = ("Content Security Policy", "Trusted Type", "uncaught:")
         return [line for line in self._said_by_browser if any(word in line for word in words)]

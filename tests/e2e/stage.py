@@ -93,7 +93,17 @@ class Stage:
             kind = "customer" if n % 2 else "bot"
             self._conversation.messages.append(self._message(kind, "", {"type": "text", "text": f"mensagem {n + 1}"}, 0))
 
+    def until_watched(self) -> None:
+        """Come back when a browser reads the stream."""
+
+        async def watched() -> None:
+            while not self.streams:
+                await self._news.wait()
+
+        self._run(watched())
+
     def types(self, on: bool) -> None:
+        self.until_watched()
         self._do(lambda: self._frame("typing", {"author": "bot", "on": on}))
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -210,6 +220,7 @@ class Stage:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         await response.prepare(request)
         self.streams += 1
+        self._tell()
         try:
             if self.buffers:
                 await asyncio.Event().wait()
@@ -264,7 +275,8 @@ class Stage:
         script = f'<script src="{self.url}/widget/loader.js" data-site="demo" data-locale="page" async></script>'
         lang = request.query.get("lang", "pt-BR")
         direction = request.query.get("dir", "ltr")
-        page = f'<!doctype html><html lang="{lang}" dir="{direction}"><title>Loja</title>{script}<h1>Loja</h1></html>'
+        head = f'<!doctype html><html lang="{lang}" dir="{direction}"><title>Loja</title>{script}'
+        page = f'{head}<main><h1>Loja</h1></main></html>'
         return web.Response(text=page, content_type="text/html")
 
     def _message(self, kind: str, name: str, content: dict[str, Any], at: int) -> dict[str, Any]:
