@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from connectors.contract import File, Image, Message, NotUnderstood, TryAgain
 from connectors.media import About, Kept, Media, NotAnImage, TooManyPixels, reencoded, sniffed
@@ -81,7 +82,15 @@ class Uploads:
             async for part in reader:
                 if isinstance(part, BodyPartReader) and part.filename is not None:
                     return _plain_name(part.filename), await self._written(part, draft, locale)
-        except (ValueError, AssertionError, RuntimeError, LookupError, EOFError, web.HTTPBadRequest):
+        except (
+            ValueError,
+            AssertionError,
+            RuntimeError,
+            LookupError,
+            EOFError,
+            HttpProcessingError,
+            web.HTTPBadRequest,
+        ):
             raise NotUnderstood("the body is no multipart/form-data") from None
         raise NotUnderstood("there is no file in the body")
 
