@@ -94,9 +94,17 @@ class Site(Look):
     """Exact, or https://*.example.com."""
     locale: Literal["pt-BR", "en"] = "pt-BR"
     identity_secrets: Annotated[tuple[SecretStr, ...], Field(max_length=2)] = ()
-    """By which the site's server signs who is logged in; two while they are rotated."""
+    """By which the site's server signs who is logged in; two while they are rotated. One alone: identity_secret."""
     enforce: bool = False
     """Only visitors whom the site vouches for may talk."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_secret_is_a_list(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "identity_secret" in values and "identity_secrets" not in values:
+            values = {**values, "identity_secrets": [values["identity_secret"]]}
+            del values["identity_secret"]
+        return values
 
     @field_validator("identity_secrets")
     @classmethod
