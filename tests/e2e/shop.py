@@ -66,7 +66,7 @@ class Chat:
 
     @property
     def composer(self) -> Locator:
-        return self.frame.get_by_role("textbox")
+        return self.frame.locator("#text")
 
     @property
     def log(self) -> Locator:

@@ -91,7 +91,9 @@ class Stage:
         """A long past, which is in the history and in no stream."""
         for n in range(count):
             kind = "customer" if n % 2 else "bot"
-            self._conversation.messages.append(self._message(kind, "", {"type": "text", "text": f"mensagem {n + 1}"}, 0))
+            self._conversation.messages.append(
+                self._message(kind, "", {"type": "text", "text": f"mensagem {n + 1}"}, 0)
+            )
 
     def until_watched(self) -> None:
         """Come back when a browser reads the stream."""
@@ -275,8 +277,9 @@ class Stage:
         script = f'<script src="{self.url}/widget/loader.js" data-site="demo" data-locale="page" async></script>'
         lang = request.query.get("lang", "pt-BR")
         direction = request.query.get("dir", "ltr")
-        head = f'<!doctype html><html lang="{lang}" dir="{direction}"><title>Loja</title>{script}'
-        page = f'{head}<main><h1>Loja</h1></main></html>'
+        head = f'<!doctype html><html lang="{lang}" dir="{direction}"><title>Loja</title>'
+        head += f'<meta name="viewport" content="width=device-width, initial-scale=1">{script}'
+        page = f"{head}<main><h1>Loja</h1></main></html>"
         return web.Response(text=page, content_type="text/html")
 
     def _message(self, kind: str, name: str, content: dict[str, Any], at: int) -> dict[str, Any]:

@@ -133,7 +133,9 @@ def test_axe_finds_nothing(
 ) -> None:
     reach, stage.config = STATES[state][0], STATES[state][1]
     # As a page of its own and tall, so that nothing is scrolled away: axe cannot judge what is half covered.
-    shop = browse(color_scheme=scheme, bypass_csp=True, reduced_motion="reduce", viewport={"width": 800, "height": 2200})
+    shop = browse(
+        color_scheme=scheme, bypass_csp=True, reduced_motion="reduce", viewport={"width": 800, "height": 2200}
+    )
     chat = Chat(shop.enter("/embed/demo").page, shop.page.main_frame)
     expect(chat.heard.first).to_be_visible()
     reach(stage, chat)

@@ -36,7 +36,7 @@ MARKUP = [
     "<style>*{display:none}</style>",
     "<a href='javascript:window.hit=1'>x</a>",
     "</p></li></ol><script>window.hit=1</script>",
-    "\"><img src=x onerror=window.hit=1>",
+    '"><img src=x onerror=window.hit=1>',
     "' onmouseover='window.hit=1",
     "`onload=window.hit=1`",
     "${window.hit=1}",
@@ -77,7 +77,7 @@ TRICKS = [
     "[pague aqui](https://pagamento.example)",
     "[https://banco.example](https://evil.example)",
     "[https://xn--aypal-4ve.example](https://\u0440aypal.example)",
-    "[a](https://evil.example \"onmouseover=window.hit=1\")",
+    '[a](https://evil.example "onmouseover=window.hit=1")',
     "![x](https://evil.example/pixel.png)",
     "[x]( javascript:window.hit=1 )",
     "[![x](javascript:window.hit=1)](javascript:window.hit=1)",
@@ -132,7 +132,12 @@ def test_the_corpus_is_large_and_holds_nothing_twice() -> None:
 
 @pytest.mark.timeout(120)
 def test_what_the_shop_says_stays_words_in_every_field(browse: Browse, stage: Stage) -> None:
-    stage.config = {"assistant": MARKUP[1], "brand": MARKUP[0], "greeting": {"text": MARKUP[3]}, "reply_time": MARKUP[2]}
+    stage.config = {
+        "assistant": MARKUP[1],
+        "brand": MARKUP[0],
+        "greeting": {"text": MARKUP[3]},
+        "reply_time": MARKUP[2],
+    }
     chat = browse().open_chat()
     expect(chat.heard.first).to_be_visible()
     stage.until_watched()
@@ -173,6 +178,7 @@ def test_the_look_for_what_is_not_inert_finds_something(browse: Browse, stage: S
             link.href = "javascript:window.hit=1";
             const image = document.createElement("img");
             image.setAttribute("onload", "");
+            image.src = "/no-such-picture";
             document.body.append(link, image, document.createElement("iframe"));
             window.hit = 1;
         }"""

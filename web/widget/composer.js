@@ -12,6 +12,8 @@ const uploads = () => import("./later/uploads.js");
 export class Composer extends Component {
   /** @type {HTMLTextAreaElement?} */ #box = null;
   /** Files beside the text. @type {import("./later/uploads.js").Uploads?} */ #files = null;
+  #hold = (/** @type {any} */ own) => (this.#files = own);
+  #changed = () => this.setState({});
   state = { text: /** @type {string} */ (this.props.scene.keep.get("draft") ?? "") };
 
   /** @param {string} text */
@@ -59,7 +61,7 @@ export class Composer extends Component {
     const Uploads = limits && later(uploads)?.Uploads;
     return html`
       <form onSubmit=${this.#send}>
-        ${Uploads && html`<${Uploads} ref=${(/** @type {any} */ own) => (this.#files = own)} scene=${scene} limits=${limits} changed=${() => this.setState({})} />`}
+        ${Uploads && html`<${Uploads} hold=${this.#hold} scene=${scene} limits=${limits} changed=${this.#changed} />`}
         <label class="sr" for="text">${t("composer")}</label>
         <textarea id="text" ref=${(/** @type {HTMLTextAreaElement?} */ box) => (this.#box = box)} rows="1" maxlength=${LONGEST} enterkeyhint="send" autocomplete="off" placeholder=${t("composer")}
           disabled=${chat.link.value === "refused"} value=${text} onKeyDown=${this.#key}

@@ -95,7 +95,7 @@ function Opening({ scene: { chat, t, name } }) {
       <div class="bubble"><span class="sr">${name()}: </span>${markdown(greeting.text, t("new_tab"))}</div>
     </div>
     <p class="about">
-      ${notice?.text ?? t("automatic")} ${url && safe(url) && html`<a href=${url} target="_blank" rel="noopener noreferrer">${t("privacy")}<span class="sr"> (${t("new_tab")})</span></a>`}
+      ${(!notice?.must_accept && notice?.text) || t("automatic")} ${url && safe(url) && html`<a href=${url} target="_blank" rel="noopener noreferrer">${t("privacy")}<span class="sr"> (${t("new_tab")})</span></a>`}
     </p>
   `;
 }

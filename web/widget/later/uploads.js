@@ -9,7 +9,7 @@ import css from "./uploads.css";
 
 dress(css);
 
-/** @extends {Component<{scene: Scene, limits: import("../types").UploadLimits, changed: () => void}, {files: Upload[], over: boolean}>} */
+/** @extends {Component<{scene: Scene, limits: import("../types").UploadLimits, hold: (own: Uploads?) => void, changed: () => void}, {files: Upload[], over: boolean}>} */
 export class Uploads extends Component {
   state = { files: /** @type {Upload[]} */ ([]), over: false };
   #next = 0;
@@ -39,6 +39,7 @@ export class Uploads extends Component {
 
   componentDidMount() {
     const { signal } = this.#leave;
+    this.props.hold(this);
     addEventListener("paste", ({ clipboardData }) => this.#add(clipboardData?.files), { signal });
     for (const name of /** @type {const} */ (["dragover", "drop", "dragleave"]))
       addEventListener(name, (event) => {
@@ -50,6 +51,7 @@ export class Uploads extends Component {
   }
 
   componentWillUnmount() {
+    this.props.hold(null);
     this.#leave.abort();
     this.state.files.forEach(({ stop }) => stop?.());
   }
