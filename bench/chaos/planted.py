@@ -79,7 +79,10 @@ FAULTS = (
     _fault("a status falls", ("receipt", "if not from then return true end", "if true then return true end")),
     _fault("an early receipt is lost", ("settle", "if waited then", "if false then")),
     _fault("a dead letter comes back twice", ("requeue", "redis.call('XDEL', dlq, ARGV[3])", "")),
-    _fault("a timer interrupts a turn", ("timer", "or redis.call('ZSCORE', run, customer) then", "then")),
+    _fault(
+        "a timer interrupts a turn",
+        ("timer", "if not moved and redis.call('ZSCORE', run, customer) then", "if false then"),
+    ),
     _fault("events go before they were read", ("trim", "if #done == 0 then", "if true then")),
 )
 

@@ -185,6 +185,14 @@ async def test_a_receipt_that_comes_before_our_own_record_waits_for_it(store: St
     assert await statuses(store) == [(2, "sent", ""), (2, "delivered", "")]
 
 
+async def test_an_early_failure_keeps_its_reason(store: Store) -> None:
+    await offered(store, "um")
+    attempt = await reserved(store)
+    await store.lanes.receipt(ANA, "telegram:main", "v1", "failed", "blocked by them")
+    await store.lanes.settle(attempt, "sent", vendor_id="v1")
+    assert await statuses(store) == [(2, "sent", ""), (2, "failed", "blocked by them")]
+
+
 async def test_an_early_receipt_is_forgotten_after_a_minute(store: Store) -> None:
     await offered(store, "um")
     attempt = await reserved(store)

@@ -278,6 +278,16 @@ async def test_after_a_crash_the_same_batch_comes_back_although_more_has_arrived
     assert (second.turn_id, second.attempts) == (first.turn_id, 2)
 
 
+async def test_a_frozen_batch_comes_back_whole_although_batches_are_smaller_by_now(store: Store) -> None:
+    for text in ("um", "dois", "três"):
+        await write(store, text)
+    await claimed(store)
+    store.offset = store.lease + 1
+    again = await store.claim(ANA, most=2)
+    assert again is not None
+    assert [w.seq for w in again.batch] == [1, 2, 3]
+
+
 async def test_a_renewed_lease_is_kept(store: Store) -> None:
     await write(store)
     claim = await claimed(store)

@@ -124,6 +124,19 @@ async def test_a_timer_whose_control_moved_fires_into_nothing(patient: Store) ->
     await patient.close()
 
 
+async def test_a_timer_that_comes_in_the_middle_of_a_turn_waits_for_its_end(patient: Store) -> None:
+    await write(patient)
+    await patient.commit(await claimed(patient), Commit())
+    patient.offset = HOUR + 1
+    await patient.client.zadd(keys.run(SHARD), {ANA: 0})  # as while a turn is under way
+    assert not await patient.upkeep.fire(ANA, "idle", said())
+    await patient.client.zrem(keys.run(SHARD), ANA)
+    assert not await patient.upkeep.fire(ANA, "idle", said())
+    patient.offset += 60_000
+    assert await patient.upkeep.fire(ANA, "idle", said())
+    await patient.close()
+
+
 # ── dead letters ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -100,7 +100,7 @@ class Model:
     lane_due: dict[str, int] = field(default_factory=dict)
     states: dict[int, str] = field(default_factory=dict)
     vendor: dict[str, int] = field(default_factory=dict)
-    early: dict[str, tuple[int, str]] = field(default_factory=dict)
+    early: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     dead: dict[int, tuple[int, ...]] = field(default_factory=dict)
     buttons: dict[str, int] = field(default_factory=dict)
     events: list[tuple[str, int]] = field(default_factory=list)
@@ -253,8 +253,12 @@ class Model:
     def fire(self) -> bool:
         if self.timer is None or self.timer > self.now:
             return False
-        self.timer, of, self.timer_of = None, self.timer_of, None
-        if not self.open or of != (self.conversation, self.number) or self.due is not None:
+        moved = not self.open or self.timer_of != (self.conversation, self.number)
+        if not moved and self.due is not None:
+            self.timer = self.now + 60_000
+            return False
+        self.timer, self.timer_of = None, None
+        if moved:
             return False
         self.open, self.control, self.owner = False, "bot", ""
         self.events.append(("conversation.closed", self.append("a", "control")))
@@ -344,9 +348,9 @@ class Model:
         if vendor:
             named = f"{account}/{vendor}"
             self.vendor[named] = seq
-            at, status = self.early.pop(named, (0, ""))
+            at, status, why = self.early.pop(named, (0, "", ""))
             if status and self.now - at <= 60_000:
-                self._status(seq, status)
+                self._status(seq, status, why)
         self._lane_goes_on(account)
         return True
 
@@ -355,7 +359,8 @@ class Model:
         seq = self.vendor.get(named)
         if seq is not None:
             return seq if self._status(seq, status, reason) else -1
-        if named in self.early and not rises(self.early[named][1], status):
+        at, waited, _ = self.early.get(named, (0, "", ""))
+        if waited and self.now - at <= 60_000 and not rises(waited, status):
             return -1
-        self.early[named] = (self.now, status)
+        self.early[named] = (self.now, status, reason)
         return 0

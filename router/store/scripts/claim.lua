@@ -9,7 +9,7 @@ local t = now(ARGV[1])
 local score = redis.call('ZSCORE', run, customer)
 if not score or tonumber(score) > t then return {'later'} end
 local s = redis.call('HMGET', st, 'gone', 'bl', 'ln', 'at')
-local waiting = redis.call('LRANGE', mb, 0, tonumber(ARGV[4]) - 1)
+local waiting = redis.call('LRANGE', mb, 0, math.max(tonumber(ARGV[4]), tonumber(s[2] or 0)) - 1)
 if s[1] or #waiting == 0 then
   redis.call('ZREM', run, customer)
   return {'idle'}

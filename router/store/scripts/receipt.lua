@@ -8,9 +8,9 @@ local t = now(ARGV[1])
 local named = account .. '/' .. ARGV[4]
 local seq = redis.call('ZSCORE', mid, named)
 if not seq then
-  local waited = redis.call('HGET', early, named)
-  if waited and not rises(string.match(waited, '^%d+ (%a+)'), status) then return -1 end
-  redis.call('HSET', early, named, t .. ' ' .. status)
+  local since, waited = string.match(redis.call('HGET', early, named) or '', '^(%d+) (%a+)')
+  if waited and t - tonumber(since) <= 60000 and not rises(waited, status) then return -1 end
+  redis.call('HSET', early, named, t .. ' ' .. status .. ' ' .. ARGV[6])
   redis.call('PEXPIRE', early, 60000)
   return 0
 end

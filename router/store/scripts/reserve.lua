@@ -26,7 +26,12 @@ local function pass(status, reason)
   redis.call('LPOP', lane)
   redis.call('HDEL', head, 'phase', 'at')
   settle_status(st, jr, ev, ds, t, customer, channel, seq, status, reason)
-  if redis.call('LLEN', lane) == 0 then redis.call('ZREM', run, member) else redis.call('ZADD', run, t, member) end
+  if redis.call('LLEN', lane) == 0 then
+    redis.call('ZREM', run, member)
+  else
+    redis.call('ZADD', run, t, member)
+    hint('o', shard(st), 0)
+  end
 end
 
 if author == 'b' and tonumber(control) < tonumber(redis.call('HGET', st, 'cn') or 0) and h[1] ~= 'sending' then

@@ -30,8 +30,8 @@ if vendor ~= '' then
   local waited = redis.call('HGET', early, named)
   if waited then
     redis.call('HDEL', early, named)
-    local at, status = string.match(waited, '^(%d+) (%a+)')
-    if t - tonumber(at) <= 60000 then settle_status(st, jr, ev, ds, t, customer, channel, seq, status, '') end
+    local at, status, why = string.match(waited, '^(%d+) (%a+) ?(.*)')
+    if t - tonumber(at) <= 60000 then settle_status(st, jr, ev, ds, t, customer, channel, seq, status, why) end
   end
 end
 if redis.call('LLEN', lane) == 0 then
