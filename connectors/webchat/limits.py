@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -43,12 +44,12 @@ class Turnstile:
     say: Callable[[str, str], str]
 
     async def session(self, address: str, locale: str) -> None:
-        for number, limit in enumerate(SESSIONS):
-            await self._take(f"session{number}", address, limit, "limit_session", locale)
+        minute, hour = SESSIONS
+        await self._both(("session0", address, minute), ("session1", address, hour), "limit_session", locale)
 
     async def message(self, visitor: str, address: str, locale: str) -> None:
-        await self._take("message", visitor, MESSAGES, "limit_messages", locale)
-        await self._take("messages", address, MESSAGES_OF_ADDRESS, "limit_messages", locale)
+        own, of_address = ("message", visitor, MESSAGES), ("messages", address, MESSAGES_OF_ADDRESS)
+        await self._both(own, of_address, "limit_messages", locale)
 
     async def typing(self, visitor: str, locale: str) -> None:
         await self._take("typing", visitor, TYPING, "limit_other", locale)
@@ -81,6 +82,12 @@ class Turnstile:
         wait = await self.limits.take(what, who, limit, cost=cost)
         if wait:
             self._refuse(what, key, locale, wait)
+
+    async def _both(self, one: tuple[str, str, Limit], other: tuple[str, str, Limit], key: str, locale: str) -> None:
+        """At the same time: a message waits for one answer of the store, not for two."""
+        waits = await asyncio.gather(self.limits.take(*one), self.limits.take(*other))
+        if any(waits):
+            self._refuse(one[0] if waits[0] else other[0], key, locale, max(waits))
 
     def _refuse(self, what: str, key: str, locale: str, wait: float) -> None:
         REFUSED.labels(what).inc()
