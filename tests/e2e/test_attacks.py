@@ -98,7 +98,8 @@ INERT = """() => {
     const schemes = [...new Set(links.map((link) => new URL(link.href).protocol))];
     const bad = schemes.filter((scheme) => !["https:", "http:", "mailto:", "tel:"].includes(scheme));
     const made = document.querySelectorAll(
-        "body script, iframe, object, embed, form form, base, body style, body link, video, details, template, math, meta[http-equiv]");
+        "body script, iframe, object, embed, form form, base, body style, body link, video, details, template, math, "
+        + "meta[http-equiv]");
     const handlers = [...document.querySelectorAll("body *")].filter(
         (element) => [...element.attributes].some(({name}) => name.startsWith("on")));
     return {bad, made: made.length, handlers: handlers.length, hit: window.hit ?? null,
