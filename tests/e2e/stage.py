@@ -41,7 +41,7 @@ class Conversation:
 
 
 class Stage:
-    """Start it, let browsers come, say what they shall hear. One conversation at a time is enough for what it is for."""
+    """Start it, let browsers come, say what they shall hear. It holds one conversation at a time."""
 
     def __init__(self) -> None:
         self.site = Site()

@@ -10,7 +10,7 @@ import pytest
 from e2e.parts import CAROUSEL, EVERYTHING, FORM, LIST, REPLIES, SURVEY, UPLOAD
 from e2e.shop import Chat, Shop
 from e2e.stage import Stage
-from playwright.sync_api import Frame, expect
+from playwright.sync_api import FilePayload, Frame, expect
 
 from tools.npm_package import NotAvailable, tool
 
@@ -92,8 +92,8 @@ def _offline(stage: Stage, chat: Chat) -> None:
 def _uploads(stage: Stage, chat: Chat) -> None:
     chat.frame.locator("input[type=file]").set_input_files(
         [
-            {"name": "nota.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"},
-            {"name": "virus.exe", "mimeType": "application/x-msdownload", "buffer": b"MZ"},
+            FilePayload(name="nota.pdf", mimeType="application/pdf", buffer=b"%PDF"),
+            FilePayload(name="virus.exe", mimeType="application/x-msdownload", buffer=b"MZ"),
         ]
     )
     expect(chat.frame.get_by_text("Este tipo de arquivo não é aceito.")).to_be_visible()

@@ -9,10 +9,10 @@ import pytest
 from e2e.parts import CAROUSEL, EVERYTHING, FORM, LIST, REPLIES, SURVEY, UPLOAD
 from e2e.shop import Shop
 from e2e.stage import Stage
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 Browse = Callable[..., Shop]
-PDF = {"name": "nota.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
+PDF: FilePayload = {"name": "nota.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
 NOTICE = {"text": "Guardamos a conversa por 30 dias.", "url": "https://loja.example/p", "must_accept": True}
 
 
@@ -77,7 +77,12 @@ def test_files_that_cannot_be_taken_say_why(browse: Browse, stage: Stage) -> Non
     stage.config = {"upload": UPLOAD}
     chat = browse().open_chat()
     files = chat.frame.locator("input[type=file]")
-    files.set_input_files([{**PDF, "buffer": b"x" * 2000}, {**PDF, "name": "x.svg", "mimeType": "image/svg+xml"}])
+    files.set_input_files(
+        [
+            FilePayload(name="nota.pdf", mimeType="application/pdf", buffer=b"x" * 2000),
+            FilePayload(name="x.svg", mimeType="image/svg+xml", buffer=b"x"),
+        ]
+    )
     expect(chat.frame.get_by_text("Grande demais")).to_be_visible()
     expect(chat.frame.get_by_text("Este tipo de arquivo não é aceito.")).to_be_visible()
     assert stage.uploaded == []
