@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -29,6 +28,8 @@ from router import conversation, metrics
 from router.store import Enqueued, Entry, Erased, MailboxFull, NotMine, Store, StoreUnavailable
 
 log = structlog.get_logger()
+
+_CUSTOMER = Author("customer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Ingest:
         except StoreUnavailable as error:
             log.warning("ingest.store_unavailable", channel=inbound.identity.channel, error=str(error))
             raise TryAgain("the store does not answer", after=1) from error
-        metrics.ACCEPTED.labels(inbound.identity.channel, str(enqueued.repeated).lower()).inc()
+        metrics.accepted(inbound.identity.channel, repeated=enqueued.repeated).inc()
         return Accepted(
             id=enqueued.id,
             seq=enqueued.seq,
@@ -84,19 +85,19 @@ class Ingest:
 
     async def _enqueue(self, inbound: Inbound) -> Enqueued:
         proposed = inbound.customer or _new_customer()
+        window = self.window(inbound.identity.channel)
         for _ in range(4):
             customer = await self._customer(inbound, proposed)
             content = await self._checked(customer, inbound.content)
             entry = Entry(
                 kind="message",
-                author=Author("customer"),
+                author=_CUSTOMER,
                 id=str(uuid_utils.uuid7()),
                 identity=str(inbound.identity),
                 content=content,
                 at=inbound.at,
-                trace=inbound.trace or secrets.token_hex(16),
+                trace=inbound.trace or uuid_utils.uuid4().hex,
             )
-            window = self.window(inbound.identity.channel)
             try:
                 return await self.store.enqueue(
                     customer,
@@ -105,13 +106,14 @@ class Ingest:
                     dedupe=inbound.dedupe,
                     joins=window > 0 and conversation.joins_burst(content),
                     window=window,
-                    journal=secrets.token_hex(8),
+                    journal=uuid_utils.uuid4().hex[16:],
                     conversation=str(uuid_utils.uuid7()),
                     locale=inbound.locale,
                     origin=msgspec.json.encode({"locale": inbound.locale, **inbound.origin}).decode(),
                 )
             except NotMine:
                 # Moved to another customer since we looked; whoever moves it also writes the hint.
+                self.store.forget_remembered(inbound.identity)
                 await asyncio.sleep(0.05)
             except Erased:
                 await self.store.forget_identity(inbound.identity, customer)
@@ -119,7 +121,7 @@ class Ingest:
         raise TryAgain("this identity is being moved", after=2)
 
     async def _customer(self, inbound: Inbound, proposed: CustomerId) -> CustomerId:
-        known = await self.store.find_customer(inbound.identity)
+        known = await self.store.remembered_customer(inbound.identity)
         return known or await self.store.adopt_identity(inbound.identity, proposed)
 
     async def _checked(self, customer: CustomerId, content: Content) -> Content:

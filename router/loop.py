@@ -50,6 +50,16 @@ class ReadyLoop(Generic[_Ready]):
     def start(self) -> None:
         self._loop = asyncio.create_task(self._run(), name=self._name)
 
+    def named(self, ready: _Ready, delay: int) -> None:
+        """This one will be ready in so many milliseconds: worked on without a look."""
+        if self._loop is None or self.stopping:
+            return
+        if delay > 0:
+            # A millisecond late rather than early: what comes too early is refused, and waits for the next look.
+            asyncio.get_running_loop().call_later((delay + 1) / 1000, self.named, ready, 0)
+            return
+        self._begin(ready)
+
     def hint(self, shard: int, delay: int) -> None:
         """Something will be ready there in so many milliseconds."""
         if self._loop is None or self.stopping:

@@ -1,5 +1,7 @@
 """Numbers that the router counts, for `GET /metrics`. Labels are kinds, never ids or words."""
 
+from functools import lru_cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 ACCEPTED = Counter("segue_messages_accepted_total", "Messages written down, by channel", ["channel", "repeated"])
@@ -14,3 +16,14 @@ BOT_GONE = Counter("segue_bot_gone_total", "Questions whose bot worker was gone 
 TURN_SECONDS = Histogram("segue_turn_seconds", "Claim to commit", buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10))
 LEASES_LOST = Counter("segue_leases_lost_total", "Turns dropped because another worker had the customer")
 STREAMS = Gauge("segue_streams", "Open widget streams")
+
+
+@lru_cache(maxsize=256)
+def accepted(channel: str, *, repeated: bool) -> Counter:
+    """The counter of these labels, kept: prometheus_client's own look-up costs as much as counting."""
+    return ACCEPTED.labels(channel, str(repeated).lower())
+
+
+@lru_cache(maxsize=16)
+def turns(outcome: str) -> Counter:
+    return TURNS.labels(outcome)

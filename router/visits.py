@@ -24,7 +24,7 @@ class StoredVisits:
 
     async def admit(self, identity: Identity, known: CustomerId, visitor: str, generation: int) -> Verdict:
         try:
-            customer = await self._customer(identity, known)
+            customer = await self.store.remembered_customer(identity) or known
             return await self.store.visitors.use(customer, visitor, generation)
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error

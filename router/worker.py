@@ -31,7 +31,7 @@ class Worker:
         self._lost: set[CustomerId] = set()
         self._renewing: asyncio.Task[None] | None = None
         self._loop = ReadyLoop("worker", store.ready, self._work_on, at_once=at_once)
-        hints.on_ready.append(self._loop.hint)
+        hints.on_ready.append(self._loop.named)
 
     def start(self) -> None:
         self._loop.start()

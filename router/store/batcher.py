@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import hiredis
@@ -20,7 +20,7 @@ from router.store.types import StoreUnavailable
 from router.store.wire import Wire
 
 Command = tuple[Any, ...]
-_Call = tuple[Command, "asyncio.Future[Any]"]
+_Call = tuple[Command, "asyncio.Future[Any] | _Together"]
 
 
 class Batcher:
@@ -42,6 +42,19 @@ class Batcher:
             loop.call_soon(self._flush)
         self._waiting.append((command, reply))
         return reply
+
+    def call_all(self, commands: Sequence[Command]) -> asyncio.Future[list[Any]]:
+        """The replies of plain commands, together: one future where `call` would make hundreds."""
+        loop = asyncio.get_running_loop()
+        replies: asyncio.Future[list[Any]] = loop.create_future()
+        if not commands:
+            replies.set_result([])
+            return replies
+        if not self._waiting:
+            loop.call_soon(self._flush)
+        together = _Together(replies, len(commands))
+        self._waiting.extend([(command, together) for command in commands])
+        return replies
 
     def _flush(self) -> None:
         if self._line and self._line.is_open:
@@ -79,6 +92,26 @@ class Batcher:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
         await self._hang_up()
+
+
+class _Together:
+    """Takes replies as a future would, and gives its own future all of them at once."""
+
+    def __init__(self, future: asyncio.Future[list[Any]], count: int) -> None:
+        self._future = future
+        self._count = count
+        self._replies: list[Any] = []
+
+    def done(self) -> bool:
+        return self._future.done()
+
+    def set_result(self, reply: Any) -> None:
+        self._replies.append(reply)
+        if len(self._replies) == self._count:
+            self._future.set_result(self._replies)
+
+    def set_exception(self, error: BaseException) -> None:
+        self._future.set_exception(error)
 
 
 class _Line(asyncio.Protocol):
@@ -119,7 +152,7 @@ class _Line(asyncio.Protocol):
         except (hiredis.HiredisError, IndexError) as error:
             self._end(f"Redis: {error}")
 
-    def _refused(self, command: Command, future: asyncio.Future[Any], reply: ResponseError) -> None:
+    def _refused(self, command: Command, future: asyncio.Future[Any] | _Together, reply: ResponseError) -> None:
         message = str(reply)
         if message.startswith("NOSCRIPT") and command[0] == "EVALSHA":
             # Redis restarted without our scripts: send the text of just the one that it did not know.

@@ -21,8 +21,8 @@ class Hints:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
-        self.on_ready: list[Callable[[int, int], None]] = []
-        """shard, milliseconds until a customer there may be claimed"""
+        self.on_ready: list[Callable[[CustomerId, int], None]] = []
+        """customer, milliseconds until they may be claimed"""
         self.on_lane: list[Callable[[int, int], None]] = []
         """shard, milliseconds until the head of a lane there may be tried"""
         self.on_event: list[Callable[[int], None]] = []
@@ -45,8 +45,9 @@ class Hints:
         what, subject, number = hint.split(" ", 2)
         match what:
             case "r" | "b":
+                delay, _, customer = number.partition(" ")
                 for ready in self.on_ready:
-                    ready(int(subject), int(float(number)))
+                    ready(CustomerId(customer), int(float(delay)))
                 if what == "b":
                     for event in self.on_event:
                         event(int(subject))

@@ -49,6 +49,8 @@ State, `{s}st:<c>`:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, lru_cache
 from zlib import crc32
 
 from connectors.contract import CustomerId, Identity
@@ -59,6 +61,11 @@ FORMAT_KEY = "segue:format"
 HINTS = "segue:hint"
 
 
+_remembered = lru_cache(maxsize=4096)
+"""A message needs the keys of its customer three times within a moment; making them costs more than most scripts."""
+
+
+@_remembered
 def shard_of(customer: CustomerId) -> int:
     return crc32(customer.encode()) % SHARDS
 
@@ -67,10 +74,12 @@ def identity(of: Identity) -> str:
     return f"identity:{of}"
 
 
+@cache
 def run(shard: int) -> str:
     return f"{{{shard}}}run"
 
 
+@cache
 def events(shard: int) -> str:
     return f"{{{shard}}}ev"
 
@@ -79,10 +88,12 @@ def event_cursors(shard: int) -> str:
     return f"{{{shard}}}evc"
 
 
+@cache
 def timers(shard: int) -> str:
     return f"{{{shard}}}tmr"
 
 
+@cache
 def lanes_run(shard: int) -> str:
     return f"{{{shard}}}out:run"
 
@@ -164,67 +175,70 @@ def buttons(customer: CustomerId) -> str:
 
 
 # What each script of a customer is given in KEYS, in this order. A test checks that they all share one tag.
-def for_enqueue(c: CustomerId) -> list[str]:
+@_remembered
+def for_enqueue(c: CustomerId) -> tuple[str, ...]:
     s = shard_of(c)
-    mine = [state(c), identities(c), seen(c), journal(c), mailbox(c)]
-    return [*mine, run(s), events(s), timers(s), vendor_ids(c)]
+    mine = (state(c), identities(c), seen(c), journal(c), mailbox(c))
+    return (*mine, run(s), events(s), timers(s), vendor_ids(c))
 
 
-def for_claim(c: CustomerId) -> list[str]:
-    return [state(c), run(shard_of(c)), mailbox(c), journal(c), tracker(c)]
+@_remembered
+def for_claim(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), run(shard_of(c)), mailbox(c), journal(c), tracker(c))
 
 
-def for_commit(c: CustomerId) -> list[str]:
+@_remembered
+def for_commit(c: CustomerId) -> tuple[str, ...]:
     """Behind these stand the lanes of the commit."""
     s = shard_of(c)
-    mine = [state(c), run(s), mailbox(c), journal(c), tracker(c)]
-    return [*mine, events(s), buttons(c), dead_letters(s), deliveries(c), lanes_run(s)]
+    mine = (state(c), run(s), mailbox(c), journal(c), tracker(c))
+    return (*mine, events(s), buttons(c), dead_letters(s), deliveries(c), lanes_run(s))
 
 
-def for_renew(c: CustomerId) -> list[str]:
-    return [state(c), run(shard_of(c))]
+def for_renew(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), run(shard_of(c)))
 
 
-def for_retry(c: CustomerId) -> list[str]:
-    return [state(c), run(shard_of(c))]
+def for_retry(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), run(shard_of(c)))
 
 
-def for_read(c: CustomerId) -> list[str]:
-    return [state(c), journal(c), events(shard_of(c))]
+def for_read(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), journal(c), events(shard_of(c)))
 
 
-def for_control(c: CustomerId) -> list[str]:
+def for_control(c: CustomerId) -> tuple[str, ...]:
     s = shard_of(c)
-    return [state(c), run(s), mailbox(c), journal(c), events(s), timers(s)]
+    return (state(c), run(s), mailbox(c), journal(c), events(s), timers(s))
 
 
-def for_timer(c: CustomerId) -> list[str]:
+def for_timer(c: CustomerId) -> tuple[str, ...]:
     s = shard_of(c)
-    return [state(c), journal(c), events(s), timers(s), run(s)]
+    return (state(c), journal(c), events(s), timers(s), run(s))
 
 
-def for_receipt(c: CustomerId) -> list[str]:
-    return [state(c), journal(c), events(shard_of(c)), deliveries(c), vendor_ids(c), early_receipts(c)]
+def for_receipt(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), journal(c), events(shard_of(c)), deliveries(c), vendor_ids(c), early_receipts(c))
 
 
-def for_requeue(c: CustomerId) -> list[str]:
+def for_requeue(c: CustomerId) -> tuple[str, ...]:
     s = shard_of(c)
-    return [dead_letters(s), mailbox(c), run(s), state(c), journal(c)]
+    return (dead_letters(s), mailbox(c), run(s), state(c), journal(c))
 
 
-def for_handle(c: CustomerId) -> list[str]:
-    return [state(c), signed_out(c)]
+def for_handle(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), signed_out(c))
 
 
-def for_join(c: CustomerId) -> list[str]:
-    return [state(c), identities(c)]
+def for_join(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), identities(c))
 
 
-def for_about(c: CustomerId) -> list[str]:
-    return [state(c)]
+def for_about(c: CustomerId) -> tuple[str, ...]:
+    return (state(c),)
 
 
-SCRIPTS = {
+SCRIPTS: dict[str, Callable[[CustomerId], tuple[str, ...]]] = {
     "enqueue": for_enqueue,
     "claim": for_claim,
     "commit": for_commit,
@@ -242,18 +256,18 @@ SCRIPTS = {
 
 
 # The same for a customer and a channel account.
-def for_reserve(c: CustomerId, account: str) -> list[str]:
+def for_reserve(c: CustomerId, account: str) -> tuple[str, ...]:
     s = shard_of(c)
-    return [state(c), journal(c), events(s), lanes_run(s), lane(c, account), lane_head(c, account), deliveries(c)]
+    return (state(c), journal(c), events(s), lanes_run(s), lane(c, account), lane_head(c, account), deliveries(c))
 
 
-def for_settle(c: CustomerId, account: str) -> list[str]:
-    return [*for_reserve(c, account), vendor_ids(c), early_receipts(c)]
+def for_settle(c: CustomerId, account: str) -> tuple[str, ...]:
+    return (*for_reserve(c, account), vendor_ids(c), early_receipts(c))
 
 
-def for_interject(c: CustomerId, account: str) -> list[str]:
+def for_interject(c: CustomerId, account: str) -> tuple[str, ...]:
     s = shard_of(c)
-    return [state(c), journal(c), events(s), deliveries(c), lanes_run(s), lane(c, account)]
+    return (state(c), journal(c), events(s), deliveries(c), lanes_run(s), lane(c, account))
 
 
 LANE_SCRIPTS = {"reserve": for_reserve, "settle": for_settle, "interject": for_interject}

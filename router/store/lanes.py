@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable
 
@@ -23,11 +22,8 @@ class Lanes:
     async def ready(self, shards: Iterable[int], most: int = 16) -> list[Lane]:
         """Lanes whose head may be tried now, at most `most` a shard. The reservation decides."""
         upto = int(time.time() * 1000) + self._runner.offset + 1
-        calls = [
-            self._runner.call("ZRANGEBYSCORE", keys.lanes_run(shard), "-inf", upto, "LIMIT", 0, most)
-            for shard in shards
-        ]
-        members = [member.decode().split(" ", 1) for found in await asyncio.gather(*calls) for member in found]
+        calls = [("ZRANGEBYSCORE", keys.lanes_run(shard), "-inf", upto, "LIMIT", 0, most) for shard in shards]
+        members = [member.decode().split(" ", 1) for found in await self._runner.call_all(calls) for member in found]
         return [Lane(CustomerId(customer), account) for customer, account in members]
 
     async def reserve(self, lane: Lane, *, lease: int, safe: bool, bucket: Bucket) -> Try | None:

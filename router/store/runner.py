@@ -48,6 +48,7 @@ class Runner:
         self._digests = {name: sha1(text.encode()).hexdigest() for name, text in SCRIPT_TEXTS.items()}  # noqa: S324  Redis'
         self._batcher = Batcher(client, {self._digests[name]: text for name, text in SCRIPT_TEXTS.items()})
         self.call = self._batcher.call
+        self.call_all = self._batcher.call_all
 
     def run(self, script: str, touched: Sequence[str], *arguments: Any) -> asyncio.Future[Any]:
         """The script's answer. Every script takes the clock's offset first."""

@@ -38,6 +38,11 @@ from router.store.visitors import Visitors
 _entry_json = msgspec.json.Encoder()
 _read_entry = msgspec.json.Decoder(Entry)
 
+_TURN_NEEDS = ("cid", "ln", "tn", "at", "ctl", "loc", "lang", "lv", "ns", "num")
+"""Fields of the state that a claim brings."""
+
+_MOST_REMEMBERED = 20_000
+
 
 class Store:
     """A message in, a turn, the journal; `lanes` and `upkeep` hold the rest."""
@@ -54,6 +59,7 @@ class Store:
         self.upkeep = Upkeep(self._runner, idle=idle)
         self.visitors = Visitors(self._runner)
         self._drift = 0
+        self._customers: dict[Identity, CustomerId] = {}
 
     @property
     def offset(self) -> int:
@@ -97,6 +103,18 @@ class Store:
         found = await self._call("GET", keys.identity(identity))
         return CustomerId(found.decode()) if found else None
 
+    async def remembered_customer(self, identity: Identity) -> CustomerId | None:
+        """As this process saw it last: for who asks the customer's own scripts next, which refuse a wrong one."""
+        known = self._customers.get(identity)
+        if known is None and (known := await self.find_customer(identity)):
+            if len(self._customers) >= _MOST_REMEMBERED:
+                self._customers.clear()
+            self._customers[identity] = known
+        return known
+
+    def forget_remembered(self, identity: Identity) -> None:
+        self._customers.pop(identity, None)
+
     async def adopt_identity(self, identity: Identity, customer: CustomerId) -> CustomerId:
         """The customer of this identity: the one given, unless somebody was first."""
         key = keys.identity(identity)
@@ -107,6 +125,7 @@ class Store:
 
     async def forget_identity(self, identity: Identity, customer: CustomerId) -> None:
         """Drop the hint that named this customer, unless it names another by now."""
+        self._customers.pop(identity, None)
         await self._runner.run("forget", [keys.identity(identity)], customer)
 
     # ── a message in ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -126,8 +145,9 @@ class Store:
         origin: str,
     ) -> Enqueued:
         """Write a message down once. Raises `NotMine`, `Erased`, `MailboxFull`, `StoreUnavailable`."""
-        answer = await self._run(
+        answer = await self._runner.run(
             "enqueue",
+            keys.for_enqueue(customer),
             customer,
             str(identity),
             identity.channel,
@@ -171,28 +191,27 @@ class Store:
             return []
         # The process's clock, corrected by what Redis said last, is good enough to look; the claim uses Redis' own.
         # It is measured so that it errs ahead: a look too early finds what the claim then refuses, one too late waits.
-        clock = self._call("TIME")
         asked = int(time.time() * 1000)
         upto = asked + self._drift + self.offset + 1
-        found = [self._call("ZRANGEBYSCORE", keys.run(shard), "-inf", upto, "LIMIT", 0, most) for shard in wanted]
-        (seconds, micros), *shards_ready = await asyncio.gather(clock, *found)
+        found = [("ZRANGEBYSCORE", keys.run(shard), "-inf", upto, "LIMIT", 0, most) for shard in wanted]
+        (seconds, micros), *shards_ready = await self._runner.call_all([("TIME",), *found])
         self._drift = int(seconds) * 1000 + int(micros) // 1000 - asked
         return [CustomerId(customer.decode()) for ready in shards_ready for customer in ready]
 
     async def claim(self, customer: CustomerId, *, most: int = 16) -> Claim | None:
         """The right to work on this customer, or None when there is nothing to do or somebody else does it."""
-        answer = await self._run("claim", customer, self.lease, most)
+        answer = await self._runner.run("claim", keys.for_claim(customer), customer, self.lease, most, *_TURN_NEEDS)
         if answer[0] != b"ok":
             return None
         _, now, state, window, items, entries = answer
-        fields = {k.decode(): v.decode() for k, v in zip(state[::2], state[1::2], strict=True)}
+        fields = {k: v.decode() for k, v in zip(_TURN_NEEDS, state, strict=True) if v is not None}
         batch = tuple(
-            Written(int(item.split(b" ", 1)[0]), 0, Milliseconds(now), "customer", fields["cid"], _read_entry.decode(e))
+            Written(int(item.split(b" ", 1)[0]), 0, now, "customer", fields["cid"], _read_entry.decode(e))
             for item, e in zip(items, entries, strict=True)
         )
         return Claim(
             customer,
-            Milliseconds(now),
+            now,
             lease=int(fields["ln"]),
             turn=int(fields["tn"]),
             attempts=int(fields["at"]),
@@ -222,6 +241,9 @@ class Store:
             for part in (i, button.id, _entry_json.encode({"title": button.title, "payload": button.payload}))
         ]
         accounts = sorted({to.account for new in commit.entries for to in new.to})
+        touched = keys.for_commit(claim.customer)
+        if accounts:
+            touched += tuple(keys.lane(claim.customer, account) for account in accounts)
         deliveries = [
             part
             for i, new in enumerate(commit.entries, start=1)
@@ -236,7 +258,7 @@ class Store:
         ]
         answer = await self._runner.run(
             "commit",
-            [*keys.for_commit(claim.customer), *(keys.lane(claim.customer, account) for account in accounts)],
+            touched,
             claim.customer,
             claim.lease,
             claim.turn,

@@ -86,10 +86,8 @@ class Upkeep:
     async def due(self, shards: Iterable[int], most: int = 16) -> list[tuple[CustomerId, str]]:
         """Customers and kinds of timers that are due."""
         upto = int(time.time() * 1000) + self._runner.offset
-        calls = [
-            self._runner.call("ZRANGEBYSCORE", keys.timers(shard), "-inf", upto, "LIMIT", 0, most) for shard in shards
-        ]
-        members = [member.decode().split(" ", 1) for found in await asyncio.gather(*calls) for member in found]
+        calls = [("ZRANGEBYSCORE", keys.timers(shard), "-inf", upto, "LIMIT", 0, most) for shard in shards]
+        members = [member.decode().split(" ", 1) for found in await self._runner.call_all(calls) for member in found]
         return [(CustomerId(customer), kind) for customer, kind in members]
 
     async def fire(self, customer: CustomerId, kind: str, entry: Entry) -> bool:

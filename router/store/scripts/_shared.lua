@@ -33,10 +33,10 @@ local function event(ev, kind, customer, conversation, seq, channel)
   redis.call('XADD', ev, '*', 'k', kind, 'c', customer, 'v', conversation, 's', seq, 'ch', channel)
 end
 
--- Hints only wake; a poll is the truth. r: a customer may be claimed in so many ms · o: a lane may be tried · e: an event
--- · b: an event, and r
-local function hint(what, tag, number)
-  redis.call('PUBLISH', 'segue:hint', what .. ' ' .. tag .. ' ' .. number)
+-- Hints only wake; a poll is the truth. r: this customer may be claimed in so many ms · o: a lane may be tried
+-- · e: an event · b: an event, and r
+local function hint(what, tag, number, who)
+  redis.call('PUBLISH', 'segue:hint', what .. ' ' .. tag .. ' ' .. number .. (who and ' ' .. who or ''))
 end
 
 local function shard(key)

@@ -81,6 +81,6 @@ if waiting == 0 then
   hint('e', shard(st), turn)
 else
   redis.call('ZADD', run, ready, customer)
-  hint('b', shard(st), ready - t)
+  hint('b', shard(st), ready - t, customer)
 end
 return answer

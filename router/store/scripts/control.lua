@@ -29,7 +29,7 @@ redis.call('HSET', st, 'n', journal.n, 'pv', journal.pv)
 event(ev, 'control.' .. control, customer, s[4], number, ARGV[8])
 if redis.call('LLEN', mb) > 0 then
   redis.call('ZADD', run, t, customer)
-  hint('r', shard(st), 0)
+  hint('r', shard(st), 0, customer)
 else
   redis.call('ZREM', run, customer)
 end

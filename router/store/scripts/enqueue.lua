@@ -87,7 +87,7 @@ redis.call('HSET', st, unpack(set))
 event(ev, 'message.created', customer, conversation, seq, channel)
 if ready then
   redis.call('ZADD', run, ready, customer)
-  hint('b', shard(st), ready - t)
+  hint('b', shard(st), ready - t, customer)
 else
   hint('e', shard(st), seq)
 end

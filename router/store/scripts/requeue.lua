@@ -19,5 +19,5 @@ end
 redis.call('XDEL', dlq, ARGV[3])
 local t = now(ARGV[1])
 if not redis.call('ZSCORE', run, ARGV[2]) then redis.call('ZADD', run, t, ARGV[2]) end
-hint('r', shard(st), 0)
+hint('r', shard(st), 0, ARGV[2])
 return items

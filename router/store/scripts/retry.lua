@@ -7,5 +7,5 @@ redis.call('HINCRBY', st, 'ln', 1)
 if ARGV[5] == '0' then redis.call('HINCRBY', st, 'at', -1) end
 redis.call('HSET', st, 'why', 'backoff')
 redis.call('ZADD', run, now(ARGV[1]) + tonumber(ARGV[4]), ARGV[2])
-hint('r', shard(st), ARGV[4])
+hint('r', shard(st), ARGV[4], ARGV[2])
 return 1
