@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,8 +63,7 @@ class Answer(msgspec.Struct, frozen=True):
     requests: tuple[Request, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """What the bot is asked in one turn."""
 
     turn_id: str
@@ -110,36 +108,57 @@ class Bot:
         The turn is pure: a worker that is gone is replaced by another, a slow one gets a second one beside it.
         """
         body = _body(question)
-        try:
-            async with asyncio.timeout(self._deadline):
-                raw = await self._first_answer(body)
-        except TimeoutError as error:
-            raise BotFailure("deadline", f"{self._deadline} s") from error
+        raw = await self._first_answer(body)
         try:
             return self._read.decode(raw)
         except msgspec.DecodeError as error:
             raise BotFailure("bad_answer") from error
 
     async def _first_answer(self, body: bytes) -> bytes:
-        """The first answer of the first worker, or of a second one started when the first takes long."""
-        first = asyncio.ensure_future(self._answer(body, avoid=None))
-        asking = [first]
-        try:
-            done, _ = await asyncio.wait(asking, timeout=self._second_after)
-            if not done:
+        """The first answer of the first worker, or of a second one started when the first takes long.
+
+        One future and two timers: asyncio's own `timeout`, `wait` and `gather` cost more than the question itself.
+        """
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[asyncio.Task[bytes]] = loop.create_future()
+        asking: list[asyncio.Task[bytes]] = []
+
+        def ask(avoid: BotWorker | None) -> None:
+            task = loop.create_task(self._answer(body, avoid=avoid))
+            asking.append(task)
+            task.add_done_callback(note)
+
+        def note(task: asyncio.Task[bytes]) -> None:
+            if not ended.done():
+                ended.set_result(task)
+
+        def ask_another() -> None:
+            if not ended.done():
                 metrics.BOT_SECOND.inc()
-                asking.append(asyncio.ensure_future(self._answer(body, avoid=self._busiest())))
-                done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
-            return done.pop().result()
+                ask(self._busiest())
+
+        def give_up() -> None:
+            if not ended.done():
+                ended.set_exception(BotFailure("deadline", f"{self._deadline} s"))
+
+        slow = loop.call_later(self._second_after, ask_another)
+        late = loop.call_later(self._deadline, give_up)
+        try:
+            ask(None)
+            return (await ended).result()
         finally:
-            for task in asking:
-                task.cancel()
-            await asyncio.gather(*asking, return_exceptions=True)
+            slow.cancel()
+            late.cancel()
+            if len(asking) > 1 or not asking[0].done():
+                for task in asking:
+                    task.cancel()
+                await asyncio.gather(*asking, return_exceptions=True)
 
     async def _answer(self, body: bytes, *, avoid: BotWorker | None) -> bytes:
         """Over dead and replaced workers, until somebody answers; the caller has the deadline."""
         while True:
-            await self._look()
+            if not self._workers or time.monotonic() >= self._looked + LOOK:
+                await self._look()
             worker = self._choose(avoid)
             if worker is not None:
                 try:

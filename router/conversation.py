@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from connectors.contract import Content, Text
 
@@ -19,8 +20,7 @@ LONGEST_TEXT = 4000
 """Characters that a customer may write at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What a turn is decided on."""
 
     control: Control
@@ -44,8 +44,7 @@ def wordless(batch: tuple[Content, ...]) -> bool:
     return not any(content.text.strip() for content in batch)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What the bot is given: the words of a batch, or the meaning of a button."""
 
     text: str = ""

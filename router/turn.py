@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -66,14 +66,13 @@ class Turns:
     async def _ask_bot(self, claim: Claim) -> Commit:
         question = await self._question(claim)
         try:
-            async with self._at_work(claim):
-                answer = await self.bot.ask(question)
+            answer = await self._thought(claim, question)
             commit = self._answer(claim, answer, joined_window(claim.window, answer))
         except BotFailure as failure:
             log.warning("turn.failed", turn=claim.turn_id, trace=claim.trace, kind=failure.kind, where=failure.where)
             metrics.TURNS.labels("failed").inc()
             return self._apology(claim, dead="")
-        metrics.TURNS.labels(answer.outcome).inc()
+        metrics.turns(answer.outcome).inc()
         return commit
 
     async def _question(self, claim: Claim) -> Question:
@@ -106,9 +105,8 @@ class Turns:
             return conversation.chosen(last.text, tuple(offered.split(" ")))
         return None
 
-    @contextlib.asynccontextmanager
-    async def _at_work(self, claim: Claim) -> AsyncIterator[None]:
-        """While the bot thinks: the customer sees it typing, and hears "um momento" when it takes long."""
+    async def _thought(self, claim: Claim, question: Question) -> Answer:
+        """The bot's answer. While it thinks the customer sees it typing, and hears "um momento" when it takes long."""
         thinking: list[asyncio.Task[None]] = []
 
         def think() -> None:
@@ -117,7 +115,7 @@ class Turns:
         # Most answers are there before: they cost a timer and no task.
         slow = asyncio.get_running_loop().call_later(TYPING_AFTER, think)
         try:
-            yield
+            return await self.bot.ask(question)
         finally:
             slow.cancel()
             for task in thinking:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -30,8 +30,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     trace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """A journal entry as it is read."""
 
     seq: int
@@ -42,16 +41,14 @@ class Written:
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Enqueued:
+class Enqueued(msgspec.Struct, frozen=True):
     seq: int
     journal: str
     id: str
     repeated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OfferedButton:
+class OfferedButton(msgspec.Struct, frozen=True):
     """A button as the store keeps it: what it means, and what the customer saw."""
 
     id: str
@@ -59,8 +56,7 @@ class OfferedButton:
     payload: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """The right to work on one customer, and everything a turn needs."""
 
     customer: CustomerId
@@ -85,8 +81,7 @@ class Claim:
         return self.batch[-1].entry.trace
 
 
-@dataclass(frozen=True, slots=True)
-class NewEntry:
+class NewEntry(msgspec.Struct, frozen=True):
     """`to` are the identities, on channels that are not live, to which it is to be delivered."""
 
     entry: Entry
@@ -95,19 +90,17 @@ class NewEntry:
     to: Sequence[Identity] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """What a turn leaves behind. `window` None leaves the dialogue as it was; an empty state value removes a field."""
 
     entries: Sequence[NewEntry] = ()
-    state: Mapping[str, str] = field(default_factory=dict)
+    state: Mapping[str, str] = {}
     window: bytes | None = None
     events: Sequence[str] = ()
     dead: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(msgspec.Struct, frozen=True):
     seqs: tuple[int, ...]
     waiting: int
 
