@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NewType, Protocol
 from urllib.parse import quote, unquote
 
@@ -34,12 +35,17 @@ class Identity:
         return self.account.partition(":")[0]
 
     def __str__(self) -> str:
-        return f"{self.account}/{quote(self.id, safe='')}"
+        return f"{self.account}/{_quoted(self.id)}"
 
     @classmethod
     def parse(cls, text: str) -> Identity:
         account, _, person = text.partition("/")
-        return cls(account, unquote(person))
+        return cls(account, unquote(person) if "%" in person else person)
+
+
+@lru_cache(maxsize=4096)
+def _quoted(person: str) -> str:
+    return quote(person, safe="")
 
 
 class Author(msgspec.Struct, frozen=True):

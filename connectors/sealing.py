@@ -20,6 +20,9 @@ _Sealed = TypeVar("_Sealed", bound=msgspec.Struct)
 KEY_BYTES = 32
 _NONCE = 12
 
+_MOST_REMEMBERED = 4096
+_LONGEST_REMEMBERED = 2048
+
 
 class SealBroken(Exception):
     """Not sealed by us, for this purpose, with a key that still lives."""
@@ -31,6 +34,7 @@ class Seals:
             raise ValueError(f"sealing needs keys of {KEY_BYTES} bytes")
         self._ciphers = [AESGCM(key) for key in keys]
         self._keys = tuple(keys)
+        self._opened: dict[tuple[str, str], msgspec.Struct] = {}
 
     def seal(self, purpose: str, value: msgspec.Struct) -> str:
         nonce = secrets.token_bytes(_NONCE)
@@ -38,7 +42,18 @@ class Seals:
         return urlsafe_b64encode(nonce + sealed).rstrip(b"=").decode()
 
     def unseal(self, purpose: str, text: str, kind: type[_Sealed]) -> _Sealed:
-        """Raises `SealBroken`."""
+        """Raises `SealBroken`. What was opened is remembered: frozen values, so whoever asks again gets the same."""
+        opened = self._opened.get((purpose, text))
+        if type(opened) is kind:
+            return opened
+        value = self._unsealed(purpose, text, kind)
+        if kind.__struct_config__.frozen and len(text) <= _LONGEST_REMEMBERED:
+            if len(self._opened) >= _MOST_REMEMBERED:
+                self._opened.clear()
+            self._opened[(purpose, text)] = value
+        return value
+
+    def _unsealed(self, purpose: str, text: str, kind: type[_Sealed]) -> _Sealed:
         try:
             raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         except ValueError as error:

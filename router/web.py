@@ -169,8 +169,11 @@ def application(routes: Sequence[web.RouteDef], refusal: type[Exception]) -> web
             log.exception("web.error", method=request.method, route=_route(request))
             response = problem(500, "something went wrong here; try again")
         if not response.prepared:
-            response.headers.setdefault("X-Content-Type-Options", "nosniff")
-            response.headers.setdefault("Referrer-Policy", "same-origin")
+            headers = response.headers
+            if "X-Content-Type-Options" not in headers:
+                headers["X-Content-Type-Options"] = "nosniff"
+            if "Referrer-Policy" not in headers:
+                headers["Referrer-Policy"] = "same-origin"
         return response
 
     app = web.Application(middlewares=[answer_errors], client_max_size=64 * 1024)

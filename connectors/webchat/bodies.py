@@ -17,8 +17,11 @@ _Body = TypeVar("_Body", bound=msgspec.Struct)
 
 LONGEST_ANSWER = 200
 LONGEST_WAIT = 25
+_JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _ORIGIN_KEYS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""As `str(UUID(…))` writes it."""
 _TEL = re.compile(r"[+()\d .-]{5,30}")
 
 
@@ -113,8 +116,11 @@ def _fits(text: str, question: FormField) -> bool:
 
 
 def idempotency_key(request: web.Request) -> str:
+    key = request.headers.get("Idempotency-Key", "")
+    if _UUID.fullmatch(key):
+        return key
     try:
-        return str(UUID(request.headers.get("Idempotency-Key", "")))
+        return str(UUID(key))
     except ValueError as error:
         raise NotUnderstood("the header Idempotency-Key must be a UUID") from error
 
@@ -138,6 +144,5 @@ def json(value: Any, status: int = 200) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(value),
         status=status,
-        content_type="application/json",
-        headers={"Cache-Control": "no-store"},
+        headers=_JSON,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
@@ -102,7 +103,12 @@ def address_of(request: web.Request, proxies: Sequence[Network]) -> str:
     """Who is at the other end: the connection's address or, said by our proxies, the last one that is none of them."""
     peer = request.remote or "local"
     hops = [hop.strip() for value in request.headers.getall("X-Forwarded-For", []) for hop in value.split(",")]
-    return counted(peer, hops[-20:], proxies)
+    return counted(peer, hops[-20:], proxies) if hops else _alone(peer)
+
+
+@lru_cache(maxsize=1024)
+def _alone(peer: str) -> str:
+    return counted(peer, (), ())
 
 
 def counted(peer: str, hops: Sequence[str], proxies: Sequence[Network]) -> str:
