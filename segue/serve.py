@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import time
 import tomllib
@@ -87,6 +88,7 @@ async def _serve(settings: Settings, files: Files, role: Role) -> int:
             site = web.TCPSite(runner, settings.server.host, settings.server.port, reuse_address=True)
             await site.start()
             log.info(LISTENING, host=settings.server.host, port=runner.addresses[0][1])
+            _settle_memory()
             await asked_to_stop.wait()
         except OSError as error:
             raise SettingsError(
@@ -96,6 +98,13 @@ async def _serve(settings: Settings, files: Files, role: Role) -> int:
         finally:
             await runner.cleanup()
     return 0
+
+
+def _settle_memory() -> None:
+    """What was built at the start stays: the collector need not walk it again (a tenth of a message's CPU)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @contextlib.asynccontextmanager
