@@ -21,7 +21,7 @@ from e2e.conftest import ROOT, System
 from router.bot import Bot, Question
 from segue.models import Choice
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 # A whole new parent imports Rasa and loads the model; the router's own deadline is shorter, and the outbox apologises.
 BACK_WITHIN = 60.0
 
