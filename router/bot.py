@@ -17,7 +17,10 @@ import msgspec
 from router import metrics
 from router.bot_workers import BotFailure, BotWorker, WorkerGone, sockets_in
 
-WINDOW_FORMAT = b"\x01"
+PACKED_WINDOW = b"\x01"
+PLAIN_WINDOW = b"\x02"
+PACKED_FROM = 1024
+"""Bytes from which a dialogue's window is compressed; below, it would cost more CPU than it saves memory."""
 
 LOOK = 1.0
 """Seconds between two looks at the folder of workers."""
@@ -197,13 +200,15 @@ def joined_window(before: bytes, answer: Answer) -> bytes:
     """The window to store after an answer: the shortened one, else the old one with the new events behind it."""
     shortened = bytes(answer.window)
     events = shortened if shortened not in (b"", b"null") else _joined(_window(before), bytes(answer.events))
-    return WINDOW_FORMAT + zlib.compress(events, 1)
+    return PLAIN_WINDOW + events if len(events) < PACKED_FROM else PACKED_WINDOW + zlib.compress(events, 1)
 
 
 def _window(stored: bytes) -> bytes:
     if not stored:
         return b"[]"
-    if stored[:1] != WINDOW_FORMAT:
+    if stored[:1] == PLAIN_WINDOW:
+        return stored[1:]
+    if stored[:1] != PACKED_WINDOW:
         raise BotFailure("window_format", f"{stored[0]}: written by another version")
     return zlib.decompress(stored[1:])
 

@@ -63,9 +63,10 @@ class JournalFeed:
         self._store = store
         self._readers: dict[int, dict[CustomerId, set[_Reader]]] = defaultdict(dict)
         self._cursors: dict[int, str] = {}
-        self._hinted = asyncio.Event()
+        self._hinted: set[int] = set()
+        self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        hints.on_event.append(lambda shard: self._hinted.set() if shard in self._cursors else None)
+        hints.on_event.append(self._hint)
         hints.on_typing.append(self._show_typing)
 
     def start(self) -> None:
@@ -200,16 +201,28 @@ class JournalFeed:
             reader.typing = on
             reader.woken.set()
 
+    def _hint(self, shard: int) -> None:
+        if shard in self._cursors:
+            self._hinted.add(shard)
+            self._woken.set()
+
     async def _tail(self) -> None:
+        """Hinted shards at once, all of them each tick: a message costs one look, however many readers there are."""
+        loop = asyncio.get_running_loop()
+        looked = loop.time()
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK):
-                    await self._hinted.wait()
-            self._hinted.clear()
-            if not self._cursors:
+            tick = loop.call_at(looked + TICK, self._woken.set)
+            await self._woken.wait()
+            tick.cancel()
+            self._woken.clear()
+            hinted, self._hinted = self._hinted, set()
+            wanted = {shard: self._cursors[shard] for shard in hinted if shard in self._cursors}
+            if loop.time() >= looked + TICK:
+                looked, wanted = loop.time(), dict(self._cursors)
+            if not wanted:
                 continue
             try:
-                found = await self._store.events(dict(self._cursors), _MOST_EVENTS)
+                found = await self._store.events(wanted, _MOST_EVENTS)
             except StoreUnavailable as error:
                 log.warning("feed.store_unavailable", error=str(error))
                 await asyncio.sleep(TICK)

@@ -6,7 +6,6 @@ Hints say where to look at once; a look at all shards, four times a second, is t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable
@@ -58,7 +57,8 @@ class ReadyLoop(Generic[_Ready]):
             # A millisecond late rather than early: what comes too early is refused, and waits for the next look.
             asyncio.get_running_loop().call_later((delay + 1) / 1000, self.named, ready, 0)
             return
-        self._begin(ready)
+        # Behind what the same wake brought: an acknowledgement goes out before the work that it promises begins.
+        asyncio.get_running_loop().call_soon(self._begin, ready)
 
     def hint(self, shard: int, delay: int) -> None:
         """Something will be ready there in so many milliseconds."""
@@ -71,11 +71,12 @@ class ReadyLoop(Generic[_Ready]):
         self._wake.set()
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         looked = 0.0
         while not self.stopping:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, looked + POLL - time.monotonic())):
-                    await self._wake.wait()
+            tick = loop.call_later(max(0.0, looked + POLL - time.monotonic()), self._wake.set)
+            await self._wake.wait()
+            tick.cancel()
             self._wake.clear()
             shards: Iterable[int] = self._hinted
             self._hinted = set()

@@ -118,7 +118,7 @@ class _Line(asyncio.Protocol):
     """Writes commands, and gives each its reply in order."""
 
     def __init__(self, callbacks: Mapping[Any, Callable[..., Any]], sources: dict[str, str], timeout: float) -> None:
-        self._callbacks = callbacks
+        self._callbacks = dict(callbacks.items())  # redis-py's own mapping makes upper case of each name it looks up
         self._sources = sources
         self._timeout = timeout
         self._reader = hiredis.Reader(replyError=ResponseError)

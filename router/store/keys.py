@@ -10,7 +10,7 @@ keys of a customer live together and one script may touch them all. Times are mi
     {s}mb:<c>               list    until committed  mailbox: "<seq> <t|x> <identity>"; t joins a burst, x stands alone
     {s}dd:<c>               zset    8 days           message ids of the platforms → seq
     {s}jr:<c>               stream  with customer    journal, id <seq>-0 (docs/decisions/0001)
-    {s}tr:<c>               string  with customer    the dialogue's window: format byte 1, zlib of the JSON list
+    {s}tr:<c>               string  with customer    the dialogue's window: format byte (1 zlib, 2 plain), JSON list
     {s}bt:<c>               hash    30 days          offered buttons: id → "<seq> <JSON of payload and title>", last 200
     {s}run                  zset    for ever         customer → when it may be claimed: ready, leased and delayed in one
     {s}out:<c>:<account>    list    until settled    lane: "<seq> <author letter> <control number> <identity>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Iterable, Mapping
@@ -333,11 +332,8 @@ class Store:
 
     async def events(self, cursors: Mapping[int, str], most: int = 500) -> dict[int, list[tuple[str, dict[str, str]]]]:
         """Events behind a cursor of each shard, at most `most` a shard."""
-        calls = {
-            shard: self._call("XRANGE", keys.events(shard), f"({cursor}", "+", "COUNT", most)
-            for shard, cursor in cursors.items()
-        }
-        found = zip(calls, await asyncio.gather(*calls.values()), strict=True)
+        calls = [("XRANGE", keys.events(shard), f"({cursor}", "+", "COUNT", most) for shard, cursor in cursors.items()]
+        found = zip(cursors, await self._runner.call_all(calls), strict=True)
         return {
             shard: [(number.decode(), {k.decode(): v.decode() for k, v in fields.items()}) for number, fields in rows]
             for shard, rows in found
