@@ -72,7 +72,7 @@ class _Commits(asyncio.Protocol):
         self._reader.feed(data)
         now = time.perf_counter()
         while (frame := self._reader.gets()) is not False:
-            if isinstance(frame, list) and frame[0] == b"message" and frame[2].startswith(b"e "):
+            if isinstance(frame, list) and frame[0] == b"message" and frame[2].startswith((b"e ", b"b ")):
                 self._load.event(int(frame[2].split(b" ")[1]), now)
 
 

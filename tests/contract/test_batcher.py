@@ -101,3 +101,16 @@ async def test_calls_at_the_end_are_told_and_none_hangs(redis_server: RedisServe
     with pytest.raises(StoreUnavailable):
         await asyncio.wait_for(waiting, 5)
     await client.aclose()
+
+
+async def test_calls_made_together_get_their_replies_in_order_at_once(batcher: Batcher) -> None:
+    apart = batcher.call("ECHO", "apart")
+    assert await batcher.call_all([("ECHO", i) for i in range(300)]) == [b"%d" % i for i in range(300)]
+    assert (await apart, await batcher.call_all([])) == (b"apart", [])
+
+
+async def test_one_wrong_call_fails_those_made_together_and_no_other(batcher: Batcher) -> None:
+    together, after = batcher.call_all([("ECHO", 1), ("NONSENSE",), ("ECHO", 2)]), batcher.call("ECHO", "after")
+    with pytest.raises(ResponseError, match="unknown command"):
+        await together
+    assert await after == b"after"

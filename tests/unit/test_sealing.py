@@ -54,3 +54,16 @@ def test_nonsense_is_refused_and_never_breaks_us(text: str) -> None:
 def test_a_short_key_is_refused() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         Seals([b"short"])
+
+
+def test_what_was_opened_once_is_given_again_for_its_own_purpose_and_kind_alone() -> None:
+    class Other(msgspec.Struct, frozen=True):
+        name: str
+
+    seals = Seals([NEW])
+    sealed = seals.seal("token", Value("ana"))
+    first = seals.unseal("token", sealed, Value)
+    assert seals.unseal("token", sealed, Value) is first
+    assert isinstance(seals.unseal("token", sealed, Other), Other)
+    with pytest.raises(SealBroken):
+        seals.unseal("handle", sealed, Value)
