@@ -22,7 +22,10 @@ from typing import Any
 
 from segue.places import ROOT, bot_python
 
-OURS = ("segue", "router", "connectors", "actions", "records", "desk", "studio", "insights", "integrations", "tools")
+OURS = (
+    *("segue", "router", "connectors", "actions", "records", "desk", "studio", "insights", "integrations"),
+    *("bench", "tools"),
+)
 FAST_TESTS = ("tests/unit", "tests/contract", "tests/scenario", "tests/bootstrap")
 PROJECTS = (
     ("pyproject.toml", None, "locks/app.txt"),

@@ -207,6 +207,7 @@ async def test_a_dry_run_reaches_the_real_actions_and_changes_nothing(system: Sy
         with closing(sqlite3.connect(system.folder / "shop.sqlite3")) as database:
             return int(database.execute("SELECT count(*) FROM guesses").fetchone()[0])
 
+    await guess(sockets, "first", dry_run=False)  # the shop makes its database when it is first asked
     before = guesses()
     await guess(sockets, "dry", dry_run=True)
     assert guesses() == before
