@@ -50,7 +50,7 @@ class Stage:
         self.uploaded: list[tuple[str, str, int]] = []
         self.sessions: list[dict[str, Any]] = []
         self.calls: list[str] = []
-        self.streams = 0
+        self._open: set[object] = set()
         self.upload_status = 201
         self.buffers = False
         """Whether a proxy before us holds the stream's bytes back."""
@@ -79,8 +79,14 @@ class Stage:
         self.config, self.sent, self.sessions, self.uploaded, self.calls = {}, [], [], [], []
         self.upload_status, self.buffers = 201, False
         self._conversation = Conversation()
+        self._open = set()
         self._tokens.clear()
         self._do(self._tell)
+
+    @property
+    def streams(self) -> int:
+        """How many streams of this conversation are read; what an earlier test left behind does not count."""
+        return len(self._open)
 
     def says(self, content: dict[str, Any] | str, kind: str = "bot", name: str = "", at: int = 0) -> None:
         """The shop's side says something; whoever is connected sees it."""
@@ -103,6 +109,16 @@ class Stage:
                 await self._news.wait()
 
         self._run(watched())
+
+    def eventually(self, condition: Callable[[], object]) -> None:
+        """Come back when it is true; what a page shows at once may reach us later. Raises TimeoutError after 15 s."""
+
+        async def comes_true() -> None:
+            async with asyncio.timeout(15):
+                while not condition():  # noqa: ASYNC110  a bounded look
+                    await asyncio.sleep(0.02)
+
+        self._run(comes_true())
 
     def types(self, on: bool) -> None:
         self.until_watched()
@@ -221,7 +237,8 @@ class Stage:
             return web.json_response({"frames": frames, "cursor": f"{JOURNAL}.{len(conversation.messages)}"})
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         await response.prepare(request)
-        self.streams += 1
+        mine, opened = object(), self._open
+        opened.add(mine)
         self._tell()
         try:
             if self.buffers:
@@ -238,7 +255,7 @@ class Stage:
         except ConnectionError:
             pass  # the browser has left
         finally:
-            self.streams -= 1
+            opened.discard(mine)
         return response
 
     async def _upload(self, request: web.Request) -> web.Response:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from e2e.parts import CAROUSEL, EVERYTHING, FORM, LIST, REPLIES, SURVEY, UPLOAD
 from e2e.shop import Shop
 from e2e.stage import Stage
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import Error, FilePayload, expect
 
 Browse = Callable[..., Shop]
 PDF: FilePayload = {"name": "nota.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
@@ -43,7 +45,11 @@ def test_a_choice_is_sent_by_its_id_and_can_be_made_once(browse: Browse, stage: 
         button.click()
         expect(button).to_have_count(0)
         expect(chat.composer).to_be_focused()
-        assert stage.sent[-1]["button"] == identifier
+        stage.eventually(partial(_tapped, stage, identifier))
+
+
+def _tapped(stage: Stage, identifier: str) -> bool:
+    return bool(stage.sent) and stage.sent[-1].get("button") == identifier
 
 
 def test_cards_run_to_the_edges_of_the_panel(browse: Browse, stage: Stage) -> None:
@@ -68,6 +74,7 @@ def test_a_file_is_taken_sent_up_and_sent_with_the_text(browse: Browse, stage: S
     chat.composer.press("Enter")
     expect(chat.own("nota.pdf")).to_be_visible()
     assert stage.uploaded == [("nota.pdf", "application/pdf", 8)]
+    stage.eventually(lambda: stage.sent)
     assert stage.sent[-1]["text"] == "Aqui está"
     assert stage.sent[-1]["upload"]
     expect(chat.frame.locator(".files li")).to_have_count(0)
@@ -145,8 +152,13 @@ def test_the_page_opens_listens_and_hears_no_words(browse: Browse, stage: Stage)
     expect(chat.composer).to_have_value("Onde está o meu pedido?")
     stage.until_watched()
     shop.page.evaluate("Segue.close()")
-    stage.says("segredo")
-    shop.page.wait_for_function("heard.some(([name, detail]) => name === 'unread' && detail === 1)")
+    shop.page.wait_for_function("heard.some(([name]) => name === 'close')")
+    # Closing reaches the frame by its port a moment later: a message before that counts as read.
+    for _ in range(5):
+        stage.says("segredo")
+        with contextlib.suppress(Error):
+            shop.page.wait_for_function("heard.some(([name]) => name === 'unread')", timeout=3000)
+            break
     heard = shop.page.evaluate("heard")
     names = [name for name, *_ in heard]
     assert {"ready", "open", "close", "message", "unread"} == set(names)
@@ -178,7 +190,7 @@ def test_tabs_share_one_session_and_one_stream_and_the_next_takes_over(browse: B
     stage.says("resposta")
     for chat in (first, second):
         expect(chat.heard.last).to_contain_text("resposta")
-    assert stage.streams == 1
+    stage.eventually(lambda: stage.streams == 1)
     assert len(stage.sessions) == 1
     shop.page.close()
     stage.says("depois")
@@ -197,7 +209,7 @@ def test_signing_out_leaves_nothing_in_any_tab(browse: Browse, stage: Stage) -> 
     for chat in (first, second):
         expect(chat.own("meu segredo")).to_have_count(0)
         expect(chat.composer).to_have_value("")
-    assert "signout" in stage.calls
+    stage.eventually(lambda: "signout" in stage.calls)
     stored = second.frame.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     assert "segredo" not in stored
     assert "rascunho" not in stored
