@@ -25,24 +25,24 @@ NUMBER, PROOF, MISSES = "order_number", "order_proof", "order_misses"
 DIGRESSIONS = frozenset(
     {
         "greet",
-        "thank",
+        "thanks",
         "help",
         "bot_challenge",
         "opening_hours",
-        "stores",
-        "delivery",
-        "payment",
+        "store_locator",
+        "delivery_time",
+        "payment_methods",
         "returns_policy",
         "find_order_number",
         "cancel_order",
-        "products",
-        "account",
-        "privacy",
+        "product_search",
+        "account_password",
+        "my_data_privacy",
         "out_of_scope",
     }
 )
 # Intents that end or leave the form whatever else the message holds.
-LEAVING = frozenset({"cancel", "goodbye", "human_request", "speak_portuguese", "speak_english"})
+LEAVING = frozenset({"cancel", "goodbye", "human_handoff", "language_switch"})
 _SHORT_ANSWER_WORDS = 4
 
 

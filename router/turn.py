@@ -190,7 +190,7 @@ class Turns:
         return self._offer_person(claim, "apology", events=("turn.failed",), dead=dead)
 
     def _offer_person(self, claim: Claim, key: str, *, events: Sequence[str] = (), dead: str = "") -> Commit:
-        person = OfferedButton(secrets.token_urlsafe(12), self._say("button_person", claim), "/human_request")
+        person = OfferedButton(secrets.token_urlsafe(12), self._say("button_person", claim), "/human_handoff")
         content = Buttons(self._say(key, claim), (Button(person.id, person.title),))
         entry = self._entry(claim, content, kind="system")
         new = NewEntry(entry, buttons=(person,), to=self._to(claim))

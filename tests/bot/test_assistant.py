@@ -192,7 +192,7 @@ async def test_a_wrong_format_is_explained_and_then_ways_out_are_offered(talk: A
     assert unclear.startswith("Não achei um número de pedido")
     assert again == "Qual é o número do pedido?"
     stuck = await customer.say("xyz")
-    assert [button["payload"] for button in stuck["responses"][0]["buttons"]] == ["/human_request"]
+    assert [button["payload"] for button in stuck["responses"][0]["buttons"]] == ["/human_handoff"]
     await customer.say("1001")
     wrong, _ = await customer.texts("529.982.247-26")
     assert wrong.startswith("Esse CPF não confere")
@@ -259,9 +259,9 @@ async def test_a_dialogue_that_no_rule_covers_is_answered_and_goes_on(talk: Any,
 async def test_the_language_changes_when_it_is_asked_for(talk: Any) -> None:
     customer = talk()
     await customer.say("oi, bom dia")
-    assert await customer.texts("pode falar em inglês?") == ["Sure, let us speak English."]
+    assert await customer.texts("pode falar em inglês?") == ["Sure, let us speak English. I also speak Portuguese."]
     assert (await customer.texts("ok thanks"))[0].startswith("You are welcome")
-    assert await customer.texts("speak portuguese please") == ["Certo, vamos falar em português."]
+    assert await customer.texts("speak portuguese please") == ["Certo, vamos falar em português. Também falo inglês."]
 
 
 async def test_a_stranger_learns_nothing_and_cannot_tell_which_orders_exist(talk: Any) -> None:

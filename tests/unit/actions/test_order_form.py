@@ -26,14 +26,16 @@ async def test_a_first_message_without_anything_is_no_mistake() -> None:
     assert said.names == []
 
 
-@pytest.mark.parametrize("intent", ["give_identifier", "nlu_fallback", "affirm", "greet", "stores", "out_of_scope"])
+@pytest.mark.parametrize(
+    "intent", ["give_identifier", "nlu_fallback", "affirm", "greet", "store_locator", "out_of_scope"]
+)
 async def test_a_short_answer_counts_whatever_the_classifier_thinks(intent: str) -> None:
     events = await VALIDATE.run(Said(), dialogue("é o 1001", intent, **ASKED_NUMBER), {})
     assert slots_set(events)["order_number"] == "1001"
 
 
 async def test_an_email_and_a_cpf_are_both_proofs() -> None:
-    email = await VALIDATE.run(Said(), dialogue("comprei com Ana@exemplo.com.br", "stores", **ASKED_PROOF), {})
+    email = await VALIDATE.run(Said(), dialogue("comprei com Ana@exemplo.com.br", "store_locator", **ASKED_PROOF), {})
     cpf = await VALIDATE.run(Said(), dialogue("529 982 247 25", "nlu_fallback", **ASKED_PROOF), {})
     assert slots_set(email)["order_proof"] == "ana@exemplo.com.br"
     assert slots_set(cpf)["order_proof"] == "52998224725"
