@@ -1,6 +1,7 @@
 """The page a channel author reads: what enters, what leaves, and what a live channel is given.
 
-Everything here is data or a protocol. Nothing imports the router, Redis or a web framework.
+What is said stands in `content.py`. Everything here is data or a protocol; nothing imports the router, Redis or a web
+framework.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Literal, NewType, Protocol
 from urllib.parse import quote, unquote
 
 import msgspec
+
+from connectors.content import Content, ContentKind
 
 CustomerId = NewType("CustomerId", str)
 """Our id of a person, a uuid7."""
@@ -51,131 +54,6 @@ def _quoted(person: str) -> str:
 class Author(msgspec.Struct, frozen=True):
     kind: AuthorKind
     name: str = ""
-
-
-# ── Content: one model for every channel ────────────────────────────────────────────────────────────────────────────
-
-
-class Button(msgspec.Struct, frozen=True):
-    """Something to tap. The id is opaque; what it means is known to the store alone."""
-
-    id: str
-    title: str
-
-
-class Row(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a list to choose from."""
-
-    id: str
-    title: str
-    description: str = ""
-
-
-class Card(msgspec.Struct, frozen=True, omit_defaults=True):
-    title: str
-    text: str = ""
-    image: str = ""
-    url: str = ""
-    buttons: tuple[Button, ...] = ()
-
-
-class Text(msgspec.Struct, frozen=True, tag="text"):
-    """The safe Markdown subset: bold, italic, code, links, lists, line breaks."""
-
-    text: str
-
-
-class Buttons(msgspec.Struct, frozen=True, tag="buttons"):
-    text: str
-    buttons: tuple[Button, ...]
-
-
-class Choice(msgspec.Struct, frozen=True, tag="choice"):
-    """A customer's tap on an offered button; `text` is the title that the customer saw."""
-
-    text: str
-    button: str
-
-
-class Image(msgspec.Struct, frozen=True, tag="image", omit_defaults=True):
-    url: str
-    alt: str = ""
-    text: str = ""
-
-
-class File(msgspec.Struct, frozen=True, tag="file", omit_defaults=True):
-    url: str
-    name: str = ""
-    text: str = ""
-
-
-class Audio(msgspec.Struct, frozen=True, tag="audio", omit_defaults=True):
-    url: str
-    text: str = ""
-
-
-class Video(msgspec.Struct, frozen=True, tag="video", omit_defaults=True):
-    url: str
-    text: str = ""
-
-
-class Location(msgspec.Struct, frozen=True, tag="location", omit_defaults=True):
-    """Degrees, WGS 84."""
-
-    latitude: float
-    longitude: float
-    name: str = ""
-    text: str = ""
-
-
-class List(msgspec.Struct, frozen=True, tag="list", omit_defaults=True):
-    """A longer choice than buttons; `action` opens it where the platform hides the rows."""
-
-    text: str
-    rows: tuple[Row, ...]
-    action: str = ""
-
-
-class Carousel(msgspec.Struct, frozen=True, tag="carousel", omit_defaults=True):
-    cards: tuple[Card, ...]
-    text: str = ""
-
-
-class Template(msgspec.Struct, frozen=True, tag="template", omit_defaults=True):
-    """A text that the platform has approved; `text` is how it reads when filled in."""
-
-    name: str
-    language: str
-    values: tuple[str, ...] = ()
-    text: str = ""
-
-
-class Survey(msgspec.Struct, frozen=True, tag="survey"):
-    """One question with a scale; each button is a grade."""
-
-    text: str
-    buttons: tuple[Button, ...]
-
-
-Content = Text | Buttons | Choice | Image | File | Audio | Video | Location | List | Carousel | Template | Survey
-
-ContentKind = Literal[
-    "text", "buttons", "image", "file", "audio", "video", "location", "list", "carousel", "template", "survey"
-]
-"""What we may want to show; `choice` only ever comes in."""
-
-
-def choices(content: Content) -> tuple[Button, ...]:
-    """Everything in it that can be tapped, in the order in which it is shown."""
-    match content:
-        case Buttons() | Survey():
-            return content.buttons
-        case List():
-            return tuple(Button(row.id, row.title) for row in content.rows)
-        case Carousel():
-            return tuple(button for card in content.cards for button in card.buttons)
-        case _:
-            return ()
 
 
 # ── Inbound: what a connector hands in ──────────────────────────────────────────────────────────────────────────────

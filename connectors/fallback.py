@@ -18,11 +18,10 @@ from typing import Literal, assert_never
 
 from msgspec.structs import replace
 
-from connectors.contract import (
+from connectors.content import (
     Audio,
     Button,
     Buttons,
-    Capabilities,
     Card,
     Carousel,
     Choice,
@@ -39,6 +38,7 @@ from connectors.contract import (
     Video,
     choices,
 )
+from connectors.contract import Capabilities
 from connectors.cutting import plain, shortened, split
 
 Phrase = Literal["choose", "type a number", "type one", "see options"]

@@ -25,10 +25,9 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from connectors import http
+from connectors.content import Choice, ContentKind, Text
 from connectors.contract import (
     Capabilities,
-    Choice,
-    ContentKind,
     DeliveryState,
     Door,
     Identity,
@@ -42,7 +41,6 @@ from connectors.contract import (
     Receipt,
     RefusedForGood,
     StatusReport,
-    Text,
 )
 
 _Kind = TypeVar("_Kind", bound=msgspec.Struct)

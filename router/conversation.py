@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from connectors.contract import Content, Text
+from connectors.content import Content, Text
 
 Control = Literal["bot", "queued", "human"]
 """Who may speak."""

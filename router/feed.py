@@ -14,9 +14,9 @@ from typing import cast
 
 import structlog
 
+from connectors.content import Content, Text
 from connectors.contract import (
     Author,
-    Content,
     Created,
     CustomerId,
     DeliveryState,
@@ -26,7 +26,6 @@ from connectors.contract import (
     NotUnderstood,
     Page,
     Reset,
-    Text,
     TryAgain,
     Typing,
     Updated,

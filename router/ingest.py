@@ -10,20 +10,8 @@ import msgspec
 import structlog
 import uuid_utils
 
-from connectors.contract import (
-    Accepted,
-    Author,
-    Choice,
-    Content,
-    CustomerId,
-    File,
-    Image,
-    Inbound,
-    NotUnderstood,
-    StatusReport,
-    Text,
-    TryAgain,
-)
+from connectors.content import Choice, Content, File, Image, Text
+from connectors.contract import Accepted, Author, CustomerId, Inbound, NotUnderstood, StatusReport, TryAgain
 from router import conversation, metrics
 from router.store import Enqueued, Entry, Erased, MailboxFull, NotMine, Store, StoreUnavailable
 

@@ -11,15 +11,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from connectors.contract import (
-    CredentialsRejected,
-    Limit,
-    Outbound,
-    RefusedForGood,
-    Sender,
-    TryAgain,
-    Unknown,
-)
+from connectors.contract import CredentialsRejected, Limit, Outbound, RefusedForGood, Sender, TryAgain, Unknown
 from connectors.fallback import rendered
 from router import metrics
 from router.loop import ReadyLoop, backoff

@@ -12,7 +12,8 @@ import msgspec
 import structlog
 import uuid_utils
 
-from connectors.contract import Author, Button, Buttons, Capabilities, Choice, Content, Identity, Image, Text
+from connectors.content import Button, Buttons, Choice, Content, Image, Text
+from connectors.contract import Author, Capabilities, Identity
 from connectors.fallback import numbered
 from router import conversation, metrics
 from router.bot import Answer, Bot, Question, Response, joined_window

@@ -15,7 +15,8 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from connectors.contract import Capabilities, Content, Text, choices
+from connectors.content import Content, Text, choices
+from connectors.contract import Capabilities
 from connectors.fallback import numbered, rendered
 from segue.refusal import Refusal
 

@@ -9,20 +9,17 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from connectors.content import Choice, File, Image, Text
 from connectors.contract import (
-    Choice,
     CustomerId,
     Door,
     Feed,
-    File,
     Identity,
-    Image,
     Inbound,
     Limits,
     Milliseconds,
     NotAuthentic,
     NotUnderstood,
-    Text,
 )
 from connectors.http import trace_of
 from connectors.media import Media

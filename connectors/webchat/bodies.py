@@ -10,7 +10,8 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from connectors.contract import Choice, NotUnderstood, Text
+from connectors.content import Choice, Text
+from connectors.contract import NotUnderstood
 from connectors.webchat.ports import FormField
 
 _Body = TypeVar("_Body", bound=msgspec.Struct)

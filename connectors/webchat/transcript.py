@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from connectors.contract import CustomerId, Feed, File, Identity, Image, Message
+from connectors.content import File, Image
+from connectors.contract import CustomerId, Feed, Identity, Message
 from connectors.webchat.ports import Brand
 
 MOST_MESSAGES = 10_000

@@ -13,7 +13,8 @@ import msgspec
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from connectors.contract import File, Image, Message, NotUnderstood, TryAgain
+from connectors.content import File, Image
+from connectors.contract import Message, NotUnderstood, TryAgain
 from connectors.media import About, Kept, Media, NotAnImage, TooManyPixels, reencoded, sniffed
 from connectors.sealing import Seals
 from connectors.webchat.limits import Turnstile

@@ -8,7 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from connectors.contract import Author, Content, CustomerId, Identity, Milliseconds
+from connectors.content import Content
+from connectors.contract import Author, CustomerId, Identity, Milliseconds
 
 Audience = Literal["customer", "agents"]
 EntryKind = Literal["message", "status", "edit", "redaction", "control", "note"]

@@ -17,18 +17,16 @@ from unit.connectors.samples import SAMPLES, beyond
 
 from cases import Case, Request
 from connectors import registry
+from connectors.content import Choice, Content, Text
 from connectors.contract import (
     Accepted,
     Author,
-    Choice,
     ConnectorError,
-    Content,
     Identity,
     Inbound,
     Outbound,
     Receipt,
     StatusReport,
-    Text,
     TryAgain,
 )
 from connectors.fallback import rendered

@@ -14,14 +14,8 @@ from fakes.webhook_receiver import QUOTED, SECRET, Behaviour, WebhookReceiver, s
 from unit.connectors.samples import beyond
 
 from cases import Failure, Request
-from connectors.contract import (
-    Capabilities,
-    Content,
-    CredentialsRejected,
-    RefusedForGood,
-    TryAgain,
-    Unknown,
-)
+from connectors.content import Content
+from connectors.contract import Capabilities, CredentialsRejected, RefusedForGood, TryAgain, Unknown
 
 OTHER = "whsec_" + "b" * 44
 ALLOWED = Capabilities(

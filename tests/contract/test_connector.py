@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors import registry
+from connectors.content import Text
 from connectors.contract import (
     Accepted,
     Capabilities,
@@ -34,7 +35,6 @@ from connectors.contract import (
     Receipt,
     RefusedForGood,
     StatusReport,
-    Text,
     TryAgain,
 )
 from connectors.webhook import Webhook

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 from fakes.redis_server import RedisServer
 
-from connectors.contract import Author, CustomerId, Identity, Text
+from connectors.content import Text
+from connectors.contract import Author, CustomerId, Identity
 from router.store import Entry, Store, connect, keys
 from router.store.hints import Hints
 

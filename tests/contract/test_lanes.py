@@ -6,7 +6,8 @@ import asyncio
 
 from contract.test_store import ANA, claimed, reply, write
 
-from connectors.contract import Author, Identity, Text
+from connectors.content import Text
+from connectors.contract import Author, Identity
 from router.store import Bucket, Commit, Entry, Lane, NewEntry, Store, Try, keys
 
 TELEGRAM = Identity("telegram:main", "77")

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from fakes.redis_server import RedisServer, redis_binaries
 
-from connectors.contract import Author, Choice, CustomerId, Identity, Text
+from connectors.content import Choice, Text
+from connectors.contract import Author, CustomerId, Identity
 from router.store import (
     Claim,
     Commit,

@@ -41,7 +41,8 @@ from property.model import (
 )
 
 from bench.chaos.planted import FAULTS, Fault, broken
-from connectors.contract import Author, Choice, CustomerId, Identity, Text
+from connectors.content import Choice, Text
+from connectors.contract import Author, CustomerId, Identity
 from router.store import (
     Bucket,
     Claim,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.contract import Choice, Image, Text
+from connectors.content import Choice, Image, Text
 from router.conversation import Answerer, Asked, Control, Facts, asked, joins_burst, who_answers
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from connectors.contract import (
+from connectors.content import (
     Audio,
     Button,
     Buttons,
-    Capabilities,
     Card,
     Carousel,
     Choice,
@@ -24,6 +23,7 @@ from connectors.contract import (
     Text,
     Video,
 )
+from connectors.contract import Capabilities
 
 YES_NO = (Button("y", "Sim"), Button("n", "Não"))
 ALL_KINDS: frozenset[ContentKind] = frozenset(

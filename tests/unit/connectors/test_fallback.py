@@ -20,10 +20,9 @@ from unit.connectors.samples import (
     contents,
 )
 
-from connectors.contract import (
+from connectors.content import (
     Button,
     Buttons,
-    Capabilities,
     Card,
     Carousel,
     Choice,
@@ -38,6 +37,7 @@ from connectors.contract import (
     Text,
     choices,
 )
+from connectors.contract import Capabilities
 from connectors.cutting import plain
 from connectors.fallback import numbered, rendered
 

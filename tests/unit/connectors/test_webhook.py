@@ -14,10 +14,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from fakes.webhook_receiver import SECRET, Behaviour, WebhookReceiver, sign, signed_headers
 from pydantic import SecretStr, ValidationError
 
+from connectors.content import Choice, Text
 from connectors.contract import (
     Accepted,
     Author,
-    Choice,
     Identity,
     Inbound,
     Milliseconds,
@@ -27,7 +27,6 @@ from connectors.contract import (
     Outbound,
     RefusedForGood,
     StatusReport,
-    Text,
 )
 from connectors.webhook import Settings, Webhook, parsed, signature, signing_keys
 from router.web import application
