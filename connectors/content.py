@@ -9,6 +9,9 @@ from typing import Literal
 
 import msgspec
 
+CommandName = Literal["start", "help", "stop", "language"]
+"""What the router knows to do of its own accord."""
+
 
 class Button(msgspec.Struct, frozen=True):
     """Something to tap. The id is opaque; what it means is known to the store alone."""
@@ -111,12 +114,53 @@ class Survey(msgspec.Struct, frozen=True, tag="survey"):
     buttons: tuple[Button, ...]
 
 
-Content = Text | Buttons | Choice | Image | File | Audio | Video | Location | List | Carousel | Template | Survey
+class Command(msgspec.Struct, frozen=True, tag="command", omit_defaults=True):
+    """A command of the platform's own menu, such as Telegram's /help, as its connector recognised it.
+
+    Words typed on another channel never become one. `text` is what the customer sees; `value` what stood behind it.
+    """
+
+    text: str
+    name: CommandName
+    value: str = ""
+
+
+class Placeholder(msgspec.Struct, frozen=True, tag="placeholder", omit_defaults=True):
+    """Something that came in and that we cannot show: `kind` is the platform's word for it (sticker, poll, contact)."""
+
+    kind: str
+    text: str = ""
+
+
+class Continue(msgspec.Struct, frozen=True, tag="continue"):
+    """The offer to go on elsewhere. Links are made when it is shown, so that no code is ever stored with the words."""
+
+    text: str
+    accounts: tuple[str, ...] = ()
+
+
+Content = (
+    Text
+    | Buttons
+    | Choice
+    | Command
+    | Placeholder
+    | Image
+    | File
+    | Audio
+    | Video
+    | Location
+    | List
+    | Carousel
+    | Template
+    | Survey
+    | Continue
+)
 
 ContentKind = Literal[
     "text", "buttons", "image", "file", "audio", "video", "location", "list", "carousel", "template", "survey"
 ]
-"""What we may want to show; `choice` only ever comes in."""
+"""What we may want to show. `choice`, `command`, `placeholder` only come in; `continue` becomes text or a panel."""
 
 
 def choices(content: Content) -> tuple[Button, ...]:

@@ -6,15 +6,19 @@ framework.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal, NewType, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NewType, Protocol, runtime_checkable
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from connectors.content import Content, ContentKind
+
+if TYPE_CHECKING:
+    from connectors.media import Media
 
 CustomerId = NewType("CustomerId", str)
 """Our id of a person, a uuid7."""
@@ -76,6 +80,21 @@ class Inbound:
     customer: CustomerId | None = None
     trace: str = ""
     """32 hex digits that name this message's way in every log; made at the door when the platform gave none."""
+    link: str = ""
+    """A link code that came beside the words (Telegram's `/start <token>`). The door keeps only its keyed hash."""
+    about: Mapping[str, str] = field(default_factory=dict)
+    """What the platform says of the person (`name`, `username`): shown at the desk, never a reason to join people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A person changed a message that we have: `of` is its `Inbound.dedupe`, `dedupe` this change's own."""
+
+    identity: Identity
+    of: str
+    content: Content
+    dedupe: str
+    at: Milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +126,12 @@ class Door(Protocol):
     async def report(self, report: StatusReport) -> None:
         """Keep what a platform says of our message. One that comes too early waits; a status never goes backwards."""
 
+    async def edited(self, edited: Edited) -> None:
+        """Keep a change of a message; of one that we never had: nothing. Raises `NotUnderstood`, `TryAgain`."""
+
+    async def reachable(self, identity: Identity, yes: bool, reason: str = "") -> None:
+        """A platform says that a person can (no longer) be written to: blocked, unblocked. Raises `TryAgain`."""
+
     async def ready(self) -> bool:
         """Whether a message written now would be answered now."""
 
@@ -137,7 +162,8 @@ class Capabilities:
 class Outbound:
     """One message to one person, already cut to what the channel can show (`parts`, sent in order as one message).
 
-    `id` is our message id: the platform's idempotency key where it has one. `tries` counts from 1.
+    `id` is our message id: the platform's idempotency key where it has one. `tries` counts from 1. `taken` parts were
+    taken by the platform in an earlier try (`TryAgain.taken`) and are not sent again.
     """
 
     id: str
@@ -145,6 +171,7 @@ class Outbound:
     parts: tuple[Content, ...]
     author: Author
     tries: int
+    taken: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +208,40 @@ class Sender(Protocol):
 
     async def send(self, outbound: Outbound) -> Receipt:
         """Raises `TryAgain` with the platform's time, `RefusedForGood`, `CredentialsRejected`, `Unknown`."""
+
+
+@runtime_checkable
+class Invites(Protocol):
+    """A channel account that a customer can be led to."""
+
+    def invitation(self, token: str) -> str:
+        """The address that opens it with a link code (22 characters of A-Za-z0-9_-); empty: it is typed there."""
+
+
+@runtime_checkable
+class ShowsTyping(Protocol):
+    async def typing(self, to: Identity) -> None:
+        """Shows for some five seconds that an answer is being written. Called every four; never raises."""
+
+
+@runtime_checkable
+class FetchesMedia(Protocol):
+    """Files of people stay with their platform until a worker asks for them: content with such a `url`."""
+
+    async def fetch(self, url: str, into: Path, *, most_bytes: int) -> str:
+        """Writes the file; its name. From the platform's own host alone. Raises `TryAgain`, `RefusedForGood`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a connector is given beside its own settings."""
+
+    door: Door
+    media: Media
+    public_url: str = ""
+    """Where the world reaches us; empty when only this machine does."""
+    once: Callable[[str, float], Awaitable[bool]] | None = None
+    """False when that name was given within so many seconds, by any process."""
 
 
 # ── Feed: what a live channel reads ─────────────────────────────────────────────────────────────────────────────────
@@ -271,6 +332,7 @@ class ConnectorError(Exception):
     ├── NotSupported         200, and counted
     ├── TryAgain             later, at a time
     ├── RefusedForGood       never, with a reason a person can read
+    │   └── Unreachable      this person, here, until they write again: blocked, gone
     ├── Unknown              sent, but the answer was lost: it may have arrived
     └── CredentialsRejected  wake the operator
     """
@@ -286,14 +348,19 @@ class NotSupported(ConnectorError): ...
 
 
 class TryAgain(ConnectorError):
-    """Nothing happened. `after` is in seconds, 0 when nobody said when."""
+    """`after` is in seconds, 0 when nobody said when. Nothing happened, but that the first `taken` parts were sent."""
 
-    def __init__(self, reason: str, *, after: float = 1.0) -> None:
+    def __init__(self, reason: str, *, after: float = 1.0, taken: int = 0) -> None:
         super().__init__(reason)
         self.after = after
+        self.taken = taken
 
 
 class RefusedForGood(ConnectorError): ...
+
+
+class Unreachable(RefusedForGood):
+    """The text is a short reason by name: `blocked`, `gone`, `window_shut`."""
 
 
 class Unknown(ConnectorError): ...

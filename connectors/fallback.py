@@ -25,12 +25,15 @@ from connectors.content import (
     Card,
     Carousel,
     Choice,
+    Command,
     Content,
     ContentKind,
+    Continue,
     File,
     Image,
     List,
     Location,
+    Placeholder,
     Row,
     Survey,
     Template,
@@ -156,7 +159,7 @@ class _Rendering:
 
     def parts(self, content: Content) -> tuple[Content, ...]:
         match content:
-            case Text() | Choice():
+            case Text() | Choice() | Command() | Placeholder() | Continue():
                 return self._texts(self._words(content.text))
             case Buttons() | Survey():
                 return self._buttons(content)

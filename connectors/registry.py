@@ -3,17 +3,17 @@
 What such a file offers, by these names (`ChannelModule`):
 
     class Settings(pydantic.BaseModel)                  one account's settings: [channels.<channel>.<account>]
-    def connector(account, settings, door) -> Connector
+    def connector(account, settings, ports) -> Connector
 
 A `Connector` is one channel account: what the outbox sends by (`contract.Sender`), the HTTP routes by which its
 platform reaches us, and an async context manager for what it opens (its HTTP session above all). It is given its
-settings and a `Door`, and reads nothing global. One that has to fetch its messages is a `Poller` too: the composition
-root runs `poll` under a lease, in one process.
+settings and `contract.Ports`, and reads nothing global. One that has to fetch its messages is a `Poller` too: the
+composition root runs `poll` under a lease, in one process.
 
 The composition root does, for every channel alike:
 
     settings   = registry.checked(tables)               tables as they stand in the file; ValueError with a sentence
-    connectors = registry.connectors(settings, door)    by account: "webhook:main" -> Connector
+    connectors = registry.connectors(settings, ports)   by account: "webhook:main" -> Connector
     for each:    enter it, add its routes(), hand it to the outbox, run poll() where it has one; leave it at the end
 
 A module is imported when an account of it is configured, not before: a broken library breaks its channel alone.
@@ -32,7 +32,7 @@ from typing import Any, Protocol, Self, cast, runtime_checkable
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from connectors.contract import Door, Sender
+from connectors.contract import Ports, Sender
 
 
 class Connector(Sender, Protocol):
@@ -63,7 +63,7 @@ class Poller(Protocol):
 class ChannelModule(Protocol):
     @property
     def Settings(self) -> type[BaseModel]: ...  # noqa: N802  the name that a module gives its class
-    def connector(self, account: str, settings: Any, door: Door) -> Connector: ...
+    def connector(self, account: str, settings: Any, ports: Ports) -> Connector: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +117,10 @@ def _settings(channel: Channel, account: str, values: Any) -> BaseModel:
         raise ValueError(wrong) from None
 
 
-def connectors(settings: Mapping[str, BaseModel], door: Door) -> dict[str, Connector]:
+def connectors(settings: Mapping[str, BaseModel], ports: Ports) -> dict[str, Connector]:
     """A connector for each configured account, by account. They are not entered yet."""
     built = {}
     for account, values in settings.items():
         channel, _, name = account.partition(":")
-        built[account] = CHANNELS[channel].load().connector(name, values, door)
+        built[account] = CHANNELS[channel].load().connector(name, values, ports)
     return built

@@ -38,6 +38,7 @@ from connectors.contract import (
     NotSupported,
     NotUnderstood,
     Outbound,
+    Ports,
     Receipt,
     RefusedForGood,
     StatusReport,
@@ -278,8 +279,8 @@ class Webhook:
         }
 
 
-def connector(account: str, settings: Settings, door: Door) -> Webhook:
-    return Webhook(account, settings, door)
+def connector(account: str, settings: Settings, ports: Ports) -> Webhook:
+    return Webhook(account, settings, ports.door)
 
 
 # ── pure parts ──────────────────────────────────────────────────────────────────────────────────────────────────────

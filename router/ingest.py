@@ -10,14 +10,26 @@ import msgspec
 import structlog
 import uuid_utils
 
-from connectors.content import Choice, Content, File, Image, Text
-from connectors.contract import Accepted, Author, CustomerId, Inbound, NotUnderstood, StatusReport, TryAgain
+from connectors.content import Audio, Choice, Content, File, Image, Location, Placeholder, Text, Video
+from connectors.contract import (
+    Accepted,
+    Author,
+    CustomerId,
+    Edited,
+    Identity,
+    Inbound,
+    NotUnderstood,
+    StatusReport,
+    TryAgain,
+)
 from router import conversation, metrics
 from router.store import Enqueued, Entry, Erased, MailboxFull, NotMine, Store, StoreUnavailable
 
 log = structlog.get_logger()
 
 _CUSTOMER = Author("customer")
+_WORDLESS = Image | File | Audio | Video | Location | Placeholder
+"""What may come without a word beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +83,32 @@ class Ingest:
         kept = {0: "early", -1: "nothing_new"}.get(seq, report.status)
         metrics.RECEIPTS.labels(identity.channel, kept).inc()
 
+    async def edited(self, edited: Edited) -> None:
+        """Raises `NotUnderstood`, `TryAgain`. A turn that has begun is not run again for it."""
+        identity = edited.identity
+        try:
+            customer = await self.store.find_customer(identity)
+            seq = await self.store.find_message(customer, identity.account, edited.of) if customer else 0
+            if customer is None or not seq:
+                return
+            content = await self._checked(customer, edited.content)
+            entry = Entry(kind="edit", author=_CUSTOMER, identity=str(identity), content=content, of=seq, at=edited.at)
+            name = f"{identity.account}/{edited.dedupe}"
+            await self.store.append(
+                customer, name, entry, audience="customer", event="message.edited", channel=identity.channel
+            )
+        except StoreUnavailable as error:
+            raise TryAgain("the store does not answer", after=1) from error
+
+    async def reachable(self, identity: Identity, yes: bool, reason: str = "") -> None:
+        """Raises `TryAgain`."""
+        try:
+            customer = await self.store.find_customer(identity)
+            if customer:
+                await self.store.reachable(customer, identity, "" if yes else reason or "blocked")
+        except StoreUnavailable as error:
+            raise TryAgain("the store does not answer", after=1) from error
+
     async def _enqueue(self, inbound: Inbound) -> Enqueued:
         proposed = inbound.customer or _new_customer()
         window = self.window(inbound.identity.channel)
@@ -120,7 +158,7 @@ class Ingest:
             # No longer known: its visible title counts as typed.
             content = Text(content.text)
         text = content.text.strip()
-        if not text and not isinstance(content, Image | File):
+        if not text and not isinstance(content, _WORDLESS):
             raise NotUnderstood("an empty message")
         if len(text) > conversation.LONGEST_TEXT:
             raise NotUnderstood(f"a message of more than {conversation.LONGEST_TEXT} characters")

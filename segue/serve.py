@@ -18,6 +18,9 @@ import structlog
 from aiohttp import web
 
 from connectors import registry
+from connectors.contract import Door, Ports
+from connectors.media import MediaFolder
+from connectors.sealing import Seals
 from connectors.webchat import Brand, Refused
 from router.bot import Bot
 from router.docs_pages import Docs
@@ -31,6 +34,7 @@ from router.store.store import connect
 from router.sweeps import Sweeps
 from router.text import LANGUAGES, Sentences
 from router.turn import Turns
+from router.visits import StoredVisits
 from router.web import Health, Pages, application
 from router.worker import Worker
 from segue.keys import load_keys
@@ -131,7 +135,7 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
         )
         room = Room(store, settings.data_dir)
         door = Ingest(store, lambda channel: _burst(settings, channel), health.ready, lambda: room.refusal)
-        channels = registry.connectors(settings.channels, door)
+        channels = registry.connectors(settings.channels, _ports(settings, files, door, store))
         for channel in channels.values():
             await house.enter_async_context(channel)
 
@@ -184,6 +188,15 @@ async def _work(
             log.info("worker.started")
 
     house.push_async_callback(_ended, asyncio.create_task(start(), name="worker start"))
+
+
+def _ports(settings: Settings, files: Files, door: Door, store: Store) -> Ports:
+    return Ports(
+        door=door,
+        media=MediaFolder(settings.data_dir / "media"),
+        public_url=settings.server.public_url,
+        once=StoredVisits(store, Seals(files.keys).digest).once,
+    )
 
 
 def _burst(settings: Settings, channel: str) -> int:

@@ -158,7 +158,8 @@ class _Line(asyncio.Protocol):
             # Redis restarted without our scripts: send the text of just the one that it did not know.
             self.send([(("EVAL", self._sources[command[1]], *command[2:]), future)])
         elif not future.done():
-            passing = message.startswith(_PASSING) or "MISCONF" in message
+            # Redis 6.2 puts the reason of a script behind its own words.
+            passing = message.startswith(_PASSING) or "MISCONF" in message or " -OOM " in message
             future.set_exception(StoreUnavailable(f"Redis: {message}") if passing else reply)
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -44,6 +44,7 @@ State, `{s}st:<c>`:
     hg:<visitor>  current generation of a handle and when its follower alone is good, or `out`
     about JSON of what a form or a site said of the customer, for the desk
     num   buttons offered as numbers, on a channel that shows none           t:<kind>  what a timer belongs to
+    un:<identity>  why this identity cannot be written to; gone when it writes
     gone  erased: every script refuses
 """
 
@@ -234,6 +235,10 @@ def for_join(c: CustomerId) -> tuple[str, ...]:
     return (state(c), identities(c))
 
 
+def for_append(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), seen(c), journal(c), events(shard_of(c)))
+
+
 def for_about(c: CustomerId) -> tuple[str, ...]:
     return (state(c),)
 
@@ -252,6 +257,7 @@ SCRIPTS: dict[str, Callable[[CustomerId], tuple[str, ...]]] = {
     "handle": for_handle,
     "join": for_join,
     "about": for_about,
+    "append": for_append,
 }
 
 

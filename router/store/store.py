@@ -174,6 +174,25 @@ class Store:
             case _:
                 raise MailboxFull(customer)
 
+    async def find_message(self, customer: CustomerId, account: str, dedupe: str) -> int:
+        """The seq of what was written down by that name of its platform; 0 when there is nothing of it (any more)."""
+        return int(await self._call("ZSCORE", keys.seen(customer), f"{account}/{dedupe}") or 0)
+
+    async def append(
+        self, customer: CustomerId, name: str, entry: Entry, *, audience: Audience, event: str = "", channel: str = ""
+    ) -> int:
+        """Journals what is no message, once by its name: its seq, 0 when it was there or nobody is."""
+        written = _entry_json.encode(entry)
+        return int(await self._run("append", customer, name, _letter(audience), written, event, channel))
+
+    async def reachable(self, customer: CustomerId, identity: Identity, why_not: str) -> None:
+        """Whether an identity can be written to; empty when it can."""
+        field = f"un:{identity}"
+        if why_not:
+            await self._call("HSET", keys.state(customer), field, why_not)
+        else:
+            await self._call("HDEL", keys.state(customer), field)
+
     async def find_button(self, customer: CustomerId, button: str) -> OfferedButton | None:
         found = await self._call("HGET", keys.buttons(customer), button)
         if not found:

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import dataclasses
 import io
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -22,14 +24,17 @@ from connectors.contract import (
     Accepted,
     Author,
     ConnectorError,
+    Edited,
     Identity,
     Inbound,
     Outbound,
+    Ports,
     Receipt,
     StatusReport,
     TryAgain,
 )
 from connectors.fallback import rendered
+from connectors.media import MediaFolder
 from connectors.registry import Connector
 from router.web import application
 
@@ -52,6 +57,9 @@ class RecordingDoor:
     def __init__(self) -> None:
         self.accepted: list[Inbound] = []
         self.reports: list[StatusReport] = []
+        self.edits: list[Edited] = []
+        self.reach: list[tuple[Identity, bool]] = []
+        self.names: set[str] = set()
         self.refusal: ConnectorError | None = None
 
     async def accept(self, inbound: Inbound) -> Accepted:
@@ -66,8 +74,23 @@ class RecordingDoor:
             raise self.refusal
         self.reports.append(report)
 
+    async def edited(self, edited: Edited) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.edits.append(edited)
+
+    async def reachable(self, identity: Identity, yes: bool, reason: str = "") -> None:
+        if self.refusal:
+            raise self.refusal
+        self.reach.append((identity, yes))
+
     async def ready(self) -> bool:
         return True
+
+    async def once(self, name: str, seconds: float) -> bool:
+        first = name not in self.names
+        self.names.add(name)
+        return first
 
 
 @dataclasses.dataclass
@@ -88,21 +111,23 @@ class Rig:
         return await self.connector.send(Outbound(key, to, parts or (Text("oi"),), Author("bot", "Aurora"), tries))
 
 
-Build = Callable[[str, Any, RecordingDoor], Connector]
+Build = Callable[[str, Any, Ports], Connector]
 
 
 @contextlib.asynccontextmanager
 async def rigged(channel: str, case: Case, build: Build | None = None) -> AsyncIterator[Rig]:
     await case.start()
+    folder = tempfile.TemporaryDirectory()
     try:
         door = RecordingDoor()
         (values,) = registry.checked({channel: {case.account: case.settings()}}).values()
         build = build or registry.CHANNELS[channel].load().connector
-        connector = build(case.account, values, door)
+        connector = build(case.account, values, Ports(door, MediaFolder(Path(folder.name)), once=door.once))
         app = application(connector.routes(), _NoRefusal)
         async with connector, TestClient(TestServer(app)) as http:
             yield Rig(case, connector, door, http)
     finally:
+        folder.cleanup()
         await case.stop()
 
 

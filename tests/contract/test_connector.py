@@ -216,12 +216,16 @@ class ShowsItsSecret(Webhook):
 
 
 def _with(meddle: Callable[[RecordingDoor], Any]) -> Build:
-    return lambda account, values, door: Webhook(account, values, meddle(door))
+    return lambda account, values, ports: Webhook(account, values, meddle(ports.door))
+
+
+def _from(connector: type[Webhook]) -> Build:
+    return lambda account, values, ports: connector(account, values, ports.door)
 
 
 FAULTS: dict[str, tuple[Build, str]] = {
-    "trusts everybody": (TrustsEverybody, "what_is_not_from_the_platform_is_refused"),
-    "forgets the clock": (ForgetsTheClock, "an_old_request_is_refused"),
+    "trusts everybody": (_from(TrustsEverybody), "what_is_not_from_the_platform_is_refused"),
+    "forgets the clock": (_from(ForgetsTheClock), "an_old_request_is_refused"),
     "trims texts": (_with(lambda door: _Meddling(door, _trimmed)), "text_and_person_arrive_exactly"),
     "mixes people up": (_with(lambda door: _Meddling(door, _everybody_is_one)), "text_and_person_arrive_exactly"),
     "makes a new key each time": (
@@ -237,12 +241,12 @@ FAULTS: dict[str, tuple[Build, str]] = {
         _with(lambda door: _Meddling(door, lambda inbound: inbound)),
         "a_report_names_the_message_as_its_receipt_did",
     ),
-    "calls it sent": (CallsItSent, "each_failure_is_one_of_our_errors"),
-    "raises its own errors": (RaisesItsOwn, "each_failure_is_one_of_our_errors"),
-    "quotes what a person wrote": (RefusesEverything, "each_failure_is_one_of_our_errors"),
-    "promises too much": (PromisesTooMuch, "every_content_arrives_within_the_declared_limits"),
-    "names each try anew": (NamesEachTryAnew, "a_repeated_send_is_shown_once_where_that_is_declared"),
-    "shows its secret": (ShowsItsSecret, "its_secrets_are_not_shown"),
+    "calls it sent": (_from(CallsItSent), "each_failure_is_one_of_our_errors"),
+    "raises its own errors": (_from(RaisesItsOwn), "each_failure_is_one_of_our_errors"),
+    "quotes what a person wrote": (_from(RefusesEverything), "each_failure_is_one_of_our_errors"),
+    "promises too much": (_from(PromisesTooMuch), "every_content_arrives_within_the_declared_limits"),
+    "names each try anew": (_from(NamesEachTryAnew), "a_repeated_send_is_shown_once_where_that_is_declared"),
+    "shows its secret": (_from(ShowsItsSecret), "its_secrets_are_not_shown"),
 }
 
 

@@ -453,8 +453,9 @@ async def test_a_redis_that_is_gone_is_unavailable_and_comes_back_with_everythin
         server.close()
 
 
-async def test_a_redis_without_room_is_unavailable_and_nothing_is_half_written(redis_server: RedisServer) -> None:
-    server = RedisServer(redis_binaries()[0], "--maxmemory", "3mb")
+@pytest.mark.parametrize("binary", redis_binaries())
+async def test_a_redis_without_room_is_unavailable_and_nothing_is_half_written(binary: str) -> None:
+    server = RedisServer(binary, "--maxmemory", "3mb")
     store = Store(connect(server.url))
     try:
         await write(store, "cabe")

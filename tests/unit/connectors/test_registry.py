@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.webhook_receiver import SECRET
 
 from connectors import registry
-from connectors.contract import Accepted, Inbound, StatusReport
+from connectors.contract import Accepted, Edited, Identity, Inbound, Ports, StatusReport
+from connectors.media import MediaFolder
 from connectors.webhook import Settings
 
 GOOD = {"secret": SECRET, "url": "https://shop.example/segue"}
@@ -23,13 +25,19 @@ class NoDoor:
     async def report(self, report: StatusReport) -> None:
         raise NotImplementedError
 
+    async def edited(self, edited: Edited) -> None:
+        raise NotImplementedError
+
+    async def reachable(self, identity: Identity, yes: bool, reason: str = "") -> None:
+        raise NotImplementedError
+
     async def ready(self) -> bool:
         return False
 
 
 def test_each_configured_account_is_a_connector_with_a_route_of_its_own() -> None:
     settings = registry.checked({"webhook": {"main": GOOD, "loja-2": GOOD}})
-    built = registry.connectors(settings, NoDoor())
+    built = registry.connectors(settings, Ports(NoDoor(), MediaFolder(Path("nowhere"))))
     assert ["webhook:main", "webhook:loja-2"] == list(built)
     assert list(built) == [connector.account for connector in built.values()]
     paths = [route.path for connector in built.values() for route in connector.routes()]

@@ -1,0 +1,13 @@
+-- Promise: an entry that is no message (an edit, why a reply went where it went) is journalled once by its name.
+-- KEYS state, seen, journal, events          ARGV offset, customer, name, audience, entry, kind of event ('' none), channel
+-- Answers seq | 0 (no such customer, or it is there)
+local st, dd = KEYS[1], KEYS[2]
+local s = redis.call('HMGET', st, 'gone', 'cid', 'n', 'pv')
+if s[1] or not s[2] or redis.call('ZSCORE', dd, ARGV[3]) then return 0 end
+local journal = journal_of(KEYS[3], now(ARGV[1]), s[3], s[4])
+local seq = append(journal, ARGV[4], ARGV[5], s[2], '')
+redis.call('HSET', st, 'n', journal.n, 'pv', journal.pv)
+redis.call('ZADD', dd, seq, ARGV[3])
+if ARGV[6] ~= '' then event(KEYS[4], ARGV[6], ARGV[2], s[2], seq, ARGV[7]) end
+hint('e', shard(st), seq)
+return seq
