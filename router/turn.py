@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 import structlog
-import uuid_utils
 
 from connectors.content import Button, Buttons, Choice, Content, Image, Text
-from connectors.contract import Author, Capabilities, Identity
-from connectors.fallback import numbered
 from router import conversation, metrics
 from router.bot import Answer, Bot, Question, Response, joined_window
 from router.bot_workers import BotFailure
-from router.store import Claim, Commit, Entry, NewEntry, OfferedButton, Store, StoreUnavailable
-from router.text import Sentences, speakable
+from router.store import Claim, Commit, NewEntry, Store, StoreUnavailable
+from router.text import speakable
+from router.voice import Voice
 
 log = structlog.get_logger()
 
@@ -42,10 +39,7 @@ class Turns:
 
     store: Store
     bot: Bot
-    sentences: Sentences
-    assistant: str
-    capabilities: Mapping[str, Capabilities] = field(default_factory=dict)
-    """Of every channel account that is not live: what is said there goes through the outbox."""
+    voice: Voice
 
     async def run(self, claim: Claim) -> Commit:
         """What this turn leaves behind. The caller commits it."""
@@ -129,8 +123,7 @@ class Turns:
             await self.store.hint_typing(claim.customer, on=True)
             await asyncio.sleep(MOMENT_AFTER - TYPING_AFTER)
             with contextlib.suppress(StoreUnavailable):
-                entry = self._entry(claim, Text(self._say("moment", claim)), kind="system")
-                await self.store.interject(claim, NewEntry(entry, to=self._to(claim)))
+                await self.store.interject(claim, self.voice.says(claim, "moment"))
             await asyncio.sleep(LONGEST_TURN)
         finally:
             await self.store.hint_typing(claim.customer, on=False)
@@ -145,7 +138,7 @@ class Turns:
             "slots": bytes(answer.state.slots).decode(),
             "form": answer.state.form or "",
             "ask": "",
-            "num": self._numbered(claim, entries),
+            "num": self.voice.numbered(entries),
             "tr_seq": str(claim.batch[-1].seq),
             "ns": "",
         }
@@ -160,7 +153,7 @@ class Turns:
 
     def _composed(self, claim: Claim, response: Response) -> list[NewEntry]:
         offered = tuple(
-            OfferedButton(secrets.token_urlsafe(12), str(button["title"]), str(button["payload"]))
+            self.voice.button(str(button["title"]), str(button["payload"]))
             for button in response.buttons
             if button.get("title") and button.get("payload")
         )
@@ -173,41 +166,12 @@ class Turns:
             content = Text(response.text)
         else:
             return []
-        return [NewEntry(self._entry(claim, content), buttons=offered, to=self._to(claim))]
-
-    def _to(self, claim: Claim) -> tuple[Identity, ...]:
-        """Where an answer is delivered: the channel last used. A live one reads the journal by itself."""
-        return (claim.identity,) if claim.identity.account in self.capabilities else ()
-
-    def _numbered(self, claim: Claim, entries: Sequence[NewEntry]) -> str:
-        """The buttons of the last thing said, when the channel can only show them as numbers."""
-        capabilities = self.capabilities.get(claim.identity.account)
-        if capabilities is None or not entries or entries[-1].entry.content is None:
-            return ""
-        return " ".join(numbered(entries[-1].entry.content, capabilities))
+        return [self.voice.entry(claim, content, buttons=offered)]
 
     def _apology(self, claim: Claim, *, dead: str) -> Commit:
         """The bot could not answer: say so, and offer a person. The dialogue stays as it was."""
         return self._offer_person(claim, "apology", events=("turn.failed",), dead=dead)
 
     def _offer_person(self, claim: Claim, key: str, *, events: Sequence[str] = (), dead: str = "") -> Commit:
-        person = OfferedButton(secrets.token_urlsafe(12), self._say("button_person", claim), "/human_handoff")
-        content = Buttons(self._say(key, claim), (Button(person.id, person.title),))
-        entry = self._entry(claim, content, kind="system")
-        new = NewEntry(entry, buttons=(person,), to=self._to(claim))
-        return Commit(entries=[new], state={"num": self._numbered(claim, [new])}, events=events, dead=dead)
-
-    def _entry(self, claim: Claim, content: Content, kind: str = "bot") -> Entry:
-        author = Author("bot" if kind == "bot" else "system", self.assistant)
-        return Entry(
-            kind="message",
-            author=author,
-            id=str(uuid_utils.uuid7()),
-            identity=claim.batch[-1].entry.identity,
-            content=content,
-            turn=claim.turn,
-            trace=claim.trace,
-        )
-
-    def _say(self, key: str, claim: Claim) -> str:
-        return self.sentences.say(key, claim.state.get("lang") or claim.state.get("loc", ""))
+        new = self.voice.says(claim, key, [("button_person", "/human_handoff")])
+        return Commit(entries=[new], state={"num": self.voice.numbered([new])}, events=events, dead=dead)

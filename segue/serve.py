@@ -35,6 +35,7 @@ from router.sweeps import Sweeps
 from router.text import LANGUAGES, Sentences
 from router.turn import Turns
 from router.visits import StoredVisits
+from router.voice import Voice
 from router.web import Health, Pages, application
 from router.worker import Worker
 from segue.keys import load_keys
@@ -155,13 +156,12 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
             routes += files.docs.routes()
             routes += [route for channel in channels.values() for route in channel.routes()]
         if role != "edge":
-            turns = Turns(
-                store,
-                bot,
+            voice = Voice(
                 files.sentences,
                 assistant=str(files.brand["assistant"]),
                 capabilities={account: channel.capabilities for account, channel in channels.items()},
             )
+            turns = Turns(store, bot, voice)
             await _work(house, store, bot, Outbox(store, channels, hints), Sweeps(store), Worker(store, turns, hints))
         app = application(routes, Refused)
         if close_streams:

@@ -22,10 +22,10 @@ class Sentences:
             )
         self._brand = brand
 
-    def say(self, key: str, language: str) -> str:
-        """The sentence in this language, in Brazilian Portuguese when we do not speak it."""
+    def say(self, key: str, language: str, **facts: str) -> str:
+        """The sentence in this language, in Brazilian Portuguese when we do not speak it; `facts` fill its places."""
         spoken = speakable(language)
-        return str(self._sentences[spoken][key]).format_map(self._brand[spoken])
+        return str(self._sentences[spoken][key]).format_map({**self._brand[spoken], **facts})
 
 
 def speakable(language: str) -> str:
