@@ -5,7 +5,7 @@ from __future__ import annotations
 from connectors.contract import Door, Feed
 from connectors.media import MediaFolder
 from connectors.sealing import Seals
-from connectors.webchat import Brand, Parts, Webchat
+from connectors.webchat import Brand, Links, Parts, Webchat
 from connectors.webchat import Site as ShownSite
 from connectors.webchat.limits import networks
 from connectors.webchat.ports import FormField
@@ -15,7 +15,15 @@ from segue.look import Look
 from segue.settings import Settings, Site
 
 
-def widget(settings: Settings, brand: Brand, keys: list[bytes], door: Door, feed: Feed, store: Store) -> Webchat:
+def widget(
+    settings: Settings,
+    brand: Brand,
+    keys: list[bytes],
+    door: Door,
+    feed: Feed,
+    store: Store,
+    links: Links | None = None,
+) -> Webchat:
     seals = Seals(keys)
     return Webchat(
         Parts(
@@ -28,6 +36,7 @@ def widget(settings: Settings, brand: Brand, keys: list[bytes], door: Door, feed
             sites={key: _shown(site, settings.widget) for key, site in settings.shown_sites().items()},
             brand=brand,
             proxies=networks(settings.server.trusted_proxies),
+            links=links,
         )
     )
 

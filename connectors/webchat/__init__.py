@@ -6,10 +6,23 @@ api.py       the routes, each a few lines          visitors.py   who asks: handl
 streams.py   the journal as it grows               signed.py     identities that a shop's server signed
 uploads.py   files, in and out                     limits.py     how often, and counted by which address
 transcript.py  the conversation to take away       bodies.py     what a request may hold
+continuing.py  on to another channel, and back     ports.py      what all of it is given
 """
 
 from connectors.webchat.api import Parts, Webchat
-from connectors.webchat.ports import Brand, Refused, Site, Visits
+from connectors.webchat.ports import Brand, Connected, Invitation, Links, Refused, Site, Visits
 from connectors.webchat.visitors import CHANNEL, Visitor
 
-__all__ = ["CHANNEL", "Brand", "Parts", "Refused", "Site", "Visitor", "Visits", "Webchat"]
+__all__ = [
+    "CHANNEL",
+    "Brand",
+    "Connected",
+    "Invitation",
+    "Links",
+    "Parts",
+    "Refused",
+    "Site",
+    "Visitor",
+    "Visits",
+    "Webchat",
+]

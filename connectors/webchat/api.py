@@ -25,8 +25,9 @@ from connectors.http import trace_of
 from connectors.media import Media
 from connectors.sealing import Seals
 from connectors.webchat import bodies, transcript
+from connectors.webchat.continuing import Continuing
 from connectors.webchat.limits import Network, Turnstile, address_of
-from connectors.webchat.ports import Brand, Refused, Site, Visits
+from connectors.webchat.ports import Brand, Links, Refused, Site, Visits
 from connectors.webchat.signed import IdentityRefused, Person, verified
 from connectors.webchat.streams import Streams
 from connectors.webchat.uploads import LARGEST, MOST_FILES, SHOWN_TYPES, Uploads
@@ -35,7 +36,10 @@ from connectors.webchat.visitors import CHANNEL, TOKEN_LIFE, Gate, Token, Visito
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the widget's API stands on. `proxies` are networks whose X-Forwarded-For is believed."""
+    """What the widget's API stands on. `proxies` are networks whose X-Forwarded-For is believed.
+
+    Without `links` nothing can be continued elsewhere: none is offered, and the routes answer 404.
+    """
 
     door: Door
     feed: Feed
@@ -46,6 +50,7 @@ class Parts:
     sites: Mapping[str, Site]
     brand: Brand
     proxies: Sequence[Network] = ()
+    links: Links | None = None
 
 
 class Webchat:
@@ -55,6 +60,7 @@ class Webchat:
         self._turnstile = Turnstile(parts.limits, parts.brand.say)
         self._uploads = Uploads(parts.media, parts.seals, self._turnstile, parts.brand.say)
         self._streams = Streams(parts.door, parts.feed, self._gate, self._turnstile, self._uploads.shown)
+        self._continuing = Continuing(parts.links, parts.door, self._gate, self._turnstile, parts.brand.say)
         self._told: set[str] = set()
 
     def routes(self) -> list[web.RouteDef]:
@@ -69,6 +75,7 @@ class Webchat:
             web.get("/v1/widget/media/{id}", self.media),
             web.post("/v1/widget/transcript", self.transcript),
             web.post("/v1/widget/signout", self.signout),
+            *self._continuing.routes(),
         ]
 
     async def close(self) -> None:
@@ -170,6 +177,7 @@ class Webchat:
             "upload": upload,
             "color": site.color,
             "reply_time": site.reply_time.get(locale, ""),
+            "links": self._continuing.offered(),
         }
 
     async def signout(self, request: web.Request) -> web.Response:

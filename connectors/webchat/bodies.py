@@ -23,6 +23,8 @@ _ORIGIN_KEYS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_con
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """As `str(UUID(…))` writes it."""
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
+_CODE = re.compile(r"[ABCDEFGHJKMNPQRSTVWXYZ23456789]{8}")
 _TEL = re.compile(r"[+()\d .-]{5,30}")
 
 
@@ -54,6 +56,19 @@ class TranscriptBody(msgspec.Struct, forbid_unknown_fields=True):
     format: Literal["text", "html"] = "text"
 
 
+class LinkBody(msgspec.Struct, forbid_unknown_fields=True):
+    channel: str
+
+
+class RedeemBody(msgspec.Struct, forbid_unknown_fields=True):
+    token: str | None = None
+    code: str | None = None
+
+
+class IdentityBody(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+
+
 async def body(request: web.Request, kind: type[_Body]) -> _Body:
     try:
         return msgspec.json.decode(await request.read(), type=kind)
@@ -70,6 +85,17 @@ def content(asked: MessageBody) -> Text | Choice:
     if asked.text is None:
         raise NotUnderstood("text or button is needed")
     return Text(asked.text)
+
+
+def link(asked: RedeemBody) -> str:
+    """The link code of a magic link, or one that was typed, as ABCD-EFGH; empty when it can be neither."""
+    if (asked.token is None) == (asked.code is None):
+        raise NotUnderstood("token or code is needed, and one of them alone")
+    if asked.token is not None:
+        return asked.token if _TOKEN.fullmatch(asked.token) else ""
+    # People copy it with spaces, or write the dash as another one.
+    letters = "".join(letter for letter in (asked.code or "")[:40].upper() if letter.isalnum())
+    return f"{letters[:4]}-{letters[4:]}" if _CODE.fullmatch(letters) else ""
 
 
 def locale(wanted: str) -> str:

@@ -30,6 +30,9 @@ TYPING = _each(1, 3)
 UPLOADS = _each(10, 3600)
 UPLOADED_BYTES = Limit(per_second=50 * 1024 * 1024 / 86_400, burst=50 * 1024 * 1024)
 HISTORY = _each(30, 60)
+LINKS = _each(10, 3600)
+REDEEMED = _each(5, 600)
+CHANGES = _each(10, 60)
 IDENTITY_FAILURES = _each(5, 60, burst=4)
 """The fifth in a minute finds no room, and shuts the door."""
 IDENTITY_BLOCK = Limit(per_second=1 / 900, burst=1)
@@ -63,6 +66,16 @@ class Turnstile:
 
     async def uploaded(self, visitor: str, size: int, locale: str) -> None:
         await self._take("bytes", visitor, UPLOADED_BYTES, "limit_uploads", locale, cost=size)
+
+    async def link(self, visitor: str, locale: str) -> None:
+        await self._take("links", visitor, LINKS, "limit_links", locale)
+
+    async def redeem(self, visitor: str, locale: str) -> None:
+        """Guessing a code of eight letters is hopeless at five tries in ten minutes."""
+        await self._take("redeem", visitor, REDEEMED, "limit_codes", locale)
+
+    async def change(self, visitor: str, locale: str) -> None:
+        await self._take("change", visitor, CHANGES, "limit_other", locale)
 
     async def identity(self, address: str, locale: str) -> None:
         """Before a signed identity is looked at: five wrong ones in a minute shut the door for fifteen."""

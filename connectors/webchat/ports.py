@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from connectors.contract import CustomerId, Identity
+from connectors.contract import CustomerId, Identity, Milliseconds
 
 Verdict = Literal["ok", "passed", "out"]
 """Of a handle or token: good, of a passed-over generation, or of a visitor who signed out."""
@@ -93,3 +93,46 @@ class Visits(Protocol):
 
     async def tell(self, identity: Identity, known: CustomerId, about: Mapping[str, str]) -> bool:
         """Keeps for the desk what a form or a site said of the customer. False while there is no such customer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A link code that was just made: shown once, never stored in clear.
+
+    `url` opens the channel `account` with it, and is empty where the code is typed. `code` reads ABCD-EFGH.
+    """
+
+    account: str
+    url: str = field(repr=False)
+    code: str = field(repr=False)
+    expires_at: Milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """One identity of a customer. `id` is opaque; `here` is the one that asks, `chosen` the one that gets replies."""
+
+    id: str
+    account: str
+    here: bool
+    chosen: bool
+    since: Milliseconds
+
+
+class Links(Protocol):
+    """How a customer carries the conversation elsewhere. Everything may raise `TryAgain`."""
+
+    def offered(self) -> tuple[str, ...]:
+        """The channel accounts at which a conversation can go on."""
+
+    async def invite(self, identity: Identity, known: CustomerId, account: str) -> Invitation:
+        """A new link code to that account. Raises `NotUnderstood` for one that is not offered."""
+
+    async def connected(self, identity: Identity, known: CustomerId) -> tuple[Connected, ...]:
+        """Everywhere this customer is known, the one that asks among them."""
+
+    async def unlink(self, identity: Identity, known: CustomerId, which: str) -> bool:
+        """That identity is somebody of its own from now on. False when it is none of this customer's."""
+
+    async def choose(self, identity: Identity, known: CustomerId, which: str) -> None:
+        """Replies go there; with an empty `which` to where the customer wrote last. Raises `NotUnderstood`."""

@@ -80,7 +80,24 @@ any_json: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
-KEYS = ("site", "handle", "identity", "locale", "page", "answers", "text", "button", "upload", "seq", "on", "format")
+KEYS = (
+    "site",
+    "handle",
+    "identity",
+    "locale",
+    "page",
+    "answers",
+    "text",
+    "button",
+    "upload",
+    "seq",
+    "on",
+    "format",
+    "channel",
+    "token",
+    "code",
+    "id",
+)
 bodies = st.one_of(
     st.binary(max_size=200),
     any_json.map(lambda value: json.dumps(value).encode()),

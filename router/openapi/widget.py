@@ -1,48 +1,23 @@
-"""What `GET /v1/openapi.json` says. Written by hand beside the routes; a test checks it against what they answer."""
+"""The widget's API as described: the conversation itself."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from router.openapi.shapes import answer, errors, idempotency_key, json_body
 
-def description() -> dict[str, Any]:
-    """OpenAPI 3.1 of everything that other people's programs call."""
+
+def paths() -> dict[str, Any]:
     return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Segue",
-            "version": "1",
-            "description": "One conversation per customer. Errors are application/problem+json (RFC 9457).",
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "servers": [{"url": "/"}],
-        "paths": {
-            "/v1/widget/session": {"post": _session()},
-            "/v1/widget/messages": {"post": _send(), "get": _history()},
-            "/v1/widget/stream": {"get": _stream()},
-            "/v1/widget/read": {
-                "post": _told("markRead", "Everything up to seq was read", {"seq": {"type": "integer"}})
-            },
-            "/v1/widget/typing": {"post": _told("typing", "The visitor is typing", {"on": {"type": "boolean"}}, 429)},
-            "/v1/widget/uploads": {"post": _upload()},
-            "/v1/widget/media/{id}": {"get": _media()},
-            "/v1/widget/transcript": {"post": _transcript()},
-            "/v1/widget/signout": {"post": _signout()},
-            "/healthz": {"get": {"operationId": "alive", "responses": {"200": {"description": "Alive"}}}},
-            "/readyz": {
-                "get": {
-                    "operationId": "ready",
-                    "responses": {
-                        "200": {"description": "A message written now would be answered"},
-                        "503": {"description": "Some part is missing; the body says which"},
-                    },
-                }
-            },
-        },
-        "components": {
-            "securitySchemes": {"visitor": {"type": "http", "scheme": "bearer"}},
-            "schemas": _schemas(),
-        },
+        "/v1/widget/session": {"post": _session()},
+        "/v1/widget/messages": {"post": _send(), "get": _history()},
+        "/v1/widget/stream": {"get": _stream()},
+        "/v1/widget/read": {"post": _told("markRead", "Everything up to seq was read", {"seq": {"type": "integer"}})},
+        "/v1/widget/typing": {"post": _told("typing", "The visitor is typing", {"on": {"type": "boolean"}}, 429)},
+        "/v1/widget/uploads": {"post": _upload()},
+        "/v1/widget/media/{id}": {"get": _media()},
+        "/v1/widget/transcript": {"post": _transcript()},
+        "/v1/widget/signout": {"post": _signout()},
     }
 
 
@@ -64,10 +39,10 @@ def _session() -> dict[str, Any]:
     return {
         "operationId": "startSession",
         "summary": "A token for a visitor, new or returning with a handle",
-        "requestBody": _json_body({"type": "object", "required": ["site"], "properties": fields}),
+        "requestBody": json_body({"type": "object", "required": ["site"], "properties": fields}),
         "responses": {
-            "200": _json("The session", {"$ref": "#/components/schemas/Session"}),
-            **_errors(400, 401, 404, 413, 429, 503),
+            "200": answer("The session", {"$ref": "#/components/schemas/Session"}),
+            **errors(400, 401, 404, 413, 429, 503),
         },
     }
 
@@ -84,23 +59,16 @@ def _send() -> dict[str, Any]:
             "upload": {**optional, "description": "Id of a file of yours; `text` goes with it"},
         },
     }
-    key = {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": True,
-        "schema": {"type": "string", "format": "uuid"},
-        "description": "The same key gets the same answer and has one effect",
-    }
     accepted = {"$ref": "#/components/schemas/Accepted"}
     return {
         "operationId": "sendMessage",
         "security": [{"visitor": []}],
-        "parameters": [key],
-        "requestBody": _json_body(body),
+        "parameters": [idempotency_key()],
+        "requestBody": json_body(body),
         "responses": {
-            "201": _json("The message is safe", accepted),
-            "200": _json("It already was", accepted),
-            **_errors(400, 401, 413, 429, 503),
+            "201": answer("The message is safe", accepted),
+            "200": answer("It already was", accepted),
+            **errors(400, 401, 413, 429, 503),
         },
     }
 
@@ -118,8 +86,8 @@ def _upload() -> dict[str, Any]:
         "security": [{"visitor": []}],
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": file}}},
         "responses": {
-            "201": _json("It is kept", kept),
-            **_errors(400, 401, 403, 408, 413, 415, 422, 429, 503),
+            "201": answer("It is kept", kept),
+            **errors(400, 401, 403, 408, 413, 415, 422, 429, 503),
         },
     }
 
@@ -135,7 +103,7 @@ def _media() -> dict[str, Any]:
         ],
         "responses": {
             "200": {"description": "The file", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
-            **_errors(404, 410),
+            **errors(404, 410),
         },
     }
 
@@ -151,10 +119,10 @@ def _transcript() -> dict[str, Any]:
         "operationId": "transcript",
         "summary": "The conversation as a download, in the visitor's language",
         "security": [{"visitor": []}],
-        "requestBody": _json_body(body),
+        "requestBody": json_body(body),
         "responses": {
             "200": {"description": "A file", "content": {"text/plain": text, "text/html": text}},
-            **_errors(400, 401, 413, 429, 503),
+            **errors(400, 401, 413, 429, 503),
         },
     }
 
@@ -164,7 +132,7 @@ def _signout() -> dict[str, Any]:
         "operationId": "signOut",
         "summary": "Handle, token and streams are void",
         "security": [{"visitor": []}],
-        "responses": {"204": {"description": "Signed out"}, **_errors(401, 503)},
+        "responses": {"204": {"description": "Signed out"}, **errors(401, 503)},
     }
 
 
@@ -183,8 +151,8 @@ def _history() -> dict[str, Any]:
             },
         ],
         "responses": {
-            "200": _json("A page, oldest first", {"$ref": "#/components/schemas/Page"}),
-            **_errors(400, 401, 429, 503),
+            "200": answer("A page, oldest first", {"$ref": "#/components/schemas/Page"}),
+            **errors(400, 401, 429, 503),
         },
     }
 
@@ -221,7 +189,7 @@ def _stream() -> dict[str, Any]:
                     "application/json": {"schema": polled},
                 },
             },
-            **_errors(400, 401, 429, 503),
+            **errors(400, 401, 429, 503),
         },
     }
 
@@ -233,12 +201,12 @@ def _told(operation: str, summary: str, fields: dict[str, Any], *more: int) -> d
         "operationId": operation,
         "summary": summary,
         "security": [{"visitor": []}],
-        "requestBody": _json_body(body),
-        "responses": {"204": {"description": "Taken"}, **_errors(400, 401, 413, *more, 503)},
+        "requestBody": json_body(body),
+        "responses": {"204": {"description": "Taken"}, **errors(400, 401, 413, *more, 503)},
     }
 
 
-def _schemas() -> dict[str, Any]:
+def schemas() -> dict[str, Any]:
     text, number = {"type": "string"}, {"type": "integer"}
     button = {"type": "object", "required": ["id", "title"], "properties": {"id": text, "title": text}}
     return {
@@ -323,31 +291,3 @@ def _schemas() -> dict[str, Any]:
             },
         },
     }
-
-
-def _json_body(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
-
-
-def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def _errors(*statuses: int) -> dict[str, Any]:
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {str(status): {"description": _said[status], "content": problem} for status in statuses}
-
-
-_said = {
-    400: "Not understood",
-    401: "No token or identity, or one that is not good or not good any more",
-    403: "This site does not do that",
-    404: "There is no such thing",
-    408: "It came too slowly",
-    410: "The address has expired",
-    413: "Too large",
-    415: "Of a kind that we do not take",
-    422: "Refused for what it is",
-    429: "Too many; again after Retry-After",
-    503: "Nothing was written; try again after Retry-After",
-}
