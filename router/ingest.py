@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -23,7 +24,8 @@ from connectors.contract import (
     TryAgain,
 )
 from router import conversation, metrics
-from router.store import Enqueued, Entry, Erased, MailboxFull, NotMine, Store, StoreUnavailable
+from router.store import Enqueued, Entry, Erased, MailboxFull, Moved, Moving, NotMine, Store, StoreUnavailable
+from router.store.kin import PATIENCE, at_home
 
 log = structlog.get_logger()
 
@@ -75,8 +77,11 @@ class Ingest:
                 # Of a person we do not know (any more): there is no message to find.
                 metrics.RECEIPTS.labels(identity.channel, "unknown_person").inc()
                 return
-            seq = await self.store.lanes.receipt(
-                customer, identity.account, report.vendor_id, report.status, report.reason
+            seq = await at_home(
+                customer,
+                lambda known: self.store.lanes.receipt(
+                    known, identity.account, report.vendor_id, report.status, report.reason
+                ),
             )
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer", after=1) from error
@@ -88,14 +93,21 @@ class Ingest:
         identity = edited.identity
         try:
             customer = await self.store.find_customer(identity)
-            seq = await self.store.find_message(customer, identity.account, edited.of) if customer else 0
-            if customer is None or not seq:
+            if customer is None:
+                return
+            customer, seq = await self.store.find_message(
+                await self.store.kin.home(customer), identity.account, edited.of
+            )
+            if not seq:
                 return
             content = await self._checked(customer, edited.content)
             entry = Entry(kind="edit", author=_CUSTOMER, identity=str(identity), content=content, of=seq, at=edited.at)
             name = f"{identity.account}/{edited.dedupe}"
-            await self.store.append(
-                customer, name, entry, audience="customer", event="message.edited", channel=identity.channel
+            await at_home(
+                customer,
+                lambda whose: self.store.append(
+                    whose, name, entry, audience="customer", event="message.edited", channel=identity.channel
+                ),
             )
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer", after=1) from error
@@ -105,6 +117,7 @@ class Ingest:
         try:
             customer = await self.store.find_customer(identity)
             if customer:
+                customer = await self.store.kin.home(customer)
                 await self.store.reachable(customer, identity, "" if yes else reason or "blocked")
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer", after=1) from error
@@ -112,39 +125,52 @@ class Ingest:
     async def _enqueue(self, inbound: Inbound) -> Enqueued:
         proposed = inbound.customer or _new_customer()
         window = self.window(inbound.identity.channel)
-        for _ in range(4):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             customer = await self._customer(inbound, proposed)
-            content = await self._checked(customer, inbound.content)
-            entry = Entry(
-                kind="message",
-                author=_CUSTOMER,
-                id=str(uuid_utils.uuid7()),
-                identity=str(inbound.identity),
-                content=content,
-                at=inbound.at,
-                trace=inbound.trace or uuid_utils.uuid4().hex,
-            )
             try:
-                return await self.store.enqueue(
-                    customer,
-                    inbound.identity,
-                    entry,
-                    dedupe=inbound.dedupe,
-                    joins=window > 0 and conversation.joins_burst(content),
-                    window=window,
-                    journal=uuid_utils.uuid4().hex[16:],
-                    conversation=str(uuid_utils.uuid7()),
-                    locale=inbound.locale,
-                    origin=msgspec.json.encode({"locale": inbound.locale, **inbound.origin}).decode(),
-                )
+                return await self._written(customer, inbound, window)
+            except Moved as moved:
+                # Who took this customer over has the identity now, whatever the hint still says.
+                self.store.forget_remembered(inbound.identity)
+                await self.store.merges.repoint([str(inbound.identity)], customer, moved.survivor)
+            except Moving:
+                await asyncio.sleep(0.02)
             except NotMine:
                 # Moved to another customer since we looked; whoever moves it also writes the hint.
                 self.store.forget_remembered(inbound.identity)
-                await asyncio.sleep(0.05)
+                if owner := await self.store.merges.owner_of(customer, inbound.identity):
+                    await self.store.merges.repoint([str(inbound.identity)], customer, owner)
+                else:
+                    await asyncio.sleep(0.05)
             except Erased:
                 await self.store.forget_identity(inbound.identity, customer)
                 proposed = _new_customer()
-        raise TryAgain("this identity is being moved", after=2)
+        raise TryAgain("this customer is being moved", after=2)
+
+    async def _written(self, customer: CustomerId, inbound: Inbound, window: int) -> Enqueued:
+        content = await self._checked(customer, inbound.content)
+        entry = Entry(
+            kind="message",
+            author=_CUSTOMER,
+            id=str(uuid_utils.uuid7()),
+            identity=str(inbound.identity),
+            content=content,
+            at=inbound.at,
+            trace=inbound.trace or uuid_utils.uuid4().hex,
+        )
+        return await self.store.enqueue(
+            customer,
+            inbound.identity,
+            entry,
+            dedupe=inbound.dedupe,
+            joins=window > 0 and conversation.joins_burst(content),
+            window=window,
+            journal=uuid_utils.uuid4().hex[16:],
+            conversation=str(uuid_utils.uuid7()),
+            locale=inbound.locale,
+            origin=msgspec.json.encode({"locale": inbound.locale, **inbound.origin}).decode(),
+        )
 
     async def _customer(self, inbound: Inbound, proposed: CustomerId) -> CustomerId:
         known = await self.store.remembered_customer(inbound.identity)

@@ -1,4 +1,4 @@
-"""What only one process of all may do: fire timers, trim events. Each job is held under a lease by its name."""
+"""What only one process of all may do: fire timers, go on with merges, trim events. Each job is held under a lease."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from connectors.contract import Author
+from router.merging import Merging
 from router.store import Entry, Store, StoreUnavailable
 from router.store.keys import SHARDS
 
@@ -18,14 +19,16 @@ LEASE = 15_000
 
 
 class Sweeps:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, merging: Merging) -> None:
         self._store = store
+        self._merging = merging
         self._me = secrets.token_hex(8)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         self._tasks = [
             asyncio.create_task(self._each(1.0, "timers", self._fire_timers), name="timers"),
+            asyncio.create_task(self._each(1.0, "merges", self._merging.sweep), name="merges"),
             asyncio.create_task(self._each(10.0, "trim", self._store.upkeep.trim_events), name="trim"),
         ]
 

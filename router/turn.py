@@ -43,6 +43,8 @@ class Turns:
 
     async def run(self, claim: Claim) -> Commit:
         """What this turn leaves behind. The caller commits it."""
+        if claim.batch[0].entry.kind == "merged":
+            return Commit()
         control = claim.state.get("ctl", "bot")
         facts = conversation.Facts(control=control, attempts=claim.attempts)  # type: ignore[arg-type]
         match conversation.who_answers(facts):

@@ -26,6 +26,7 @@ from router.bot import Bot
 from router.docs_pages import Docs
 from router.feed import JournalFeed
 from router.ingest import Ingest
+from router.merging import Merging
 from router.outbox import Outbox
 from router.room import Room
 from router.store import Store, StoreError, StoreUnavailable
@@ -162,7 +163,10 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
                 capabilities={account: channel.capabilities for account, channel in channels.items()},
             )
             turns = Turns(store, bot, voice)
-            await _work(house, store, bot, Outbox(store, channels, hints), Sweeps(store), Worker(store, turns, hints))
+            merging = Merging(store)
+            house.push_async_callback(merging.close)
+            sweeps = Sweeps(store, merging)
+            await _work(house, store, bot, Outbox(store, channels, hints), sweeps, Worker(store, turns, hints))
         app = application(routes, Refused)
         if close_streams:
             end = close_streams

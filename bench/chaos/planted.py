@@ -68,11 +68,9 @@ FAULTS = (
     _fault("a hand-over leaves the lease", ("control", "redis.call('HINCRBY', st, 'ln', 1)", "")),
     _fault(
         "a bot speaks after a person took over",
-        ("reserve", "tonumber(control) < tonumber(redis.call('HGET', st, 'cn') or 0)", "false"),
+        ("reserve", "tonumber(control) < tonumber(s[3] or s[4] or 0)", "false"),
     ),
-    _fault(
-        "a dead worker's try is sent again", ("reserve", "if h[1] == 'sending' and safe == '0' then", "if false then")
-    ),
+    _fault("a dead worker's try is sent again", ("reserve", "if tried and safe == '0' then", "if false then")),
     _fault("a head is handed out twice", ("reserve", "if tonumber(due) > t then", "if false then")),
     _fault("the fence is not looked at", ("settle", "if h[1] ~= fence or ", "if ")),
     _fault("a result counts twice", ("settle", "if h[1] ~= fence or h[2] ~= 'sending' then", "if h[1] ~= fence then")),

@@ -7,13 +7,16 @@ renew, retry    the lease goes on; the batch waits
 commit          a turn whole, once, by the holder of the lease
 interject       once in a turn
 mark_read       never backwards
+merges          two customers become one, and two again
 """
 
+from router.store.merges import Merge
 from router.store.runner import connect
 from router.store.store import Store
 from router.store.types import (
     Audience,
     Bucket,
+    Busy,
     Claim,
     Commit,
     Committed,
@@ -25,8 +28,11 @@ from router.store.types import (
     Lane,
     LeaseLost,
     MailboxFull,
+    Moved,
+    Moving,
     NewEntry,
     NotMine,
+    NotUndone,
     OfferedButton,
     SendResult,
     StoreError,
@@ -38,6 +44,7 @@ from router.store.types import (
 __all__ = [
     "Audience",
     "Bucket",
+    "Busy",
     "Claim",
     "Commit",
     "Committed",
@@ -49,8 +56,12 @@ __all__ = [
     "Lane",
     "LeaseLost",
     "MailboxFull",
+    "Merge",
+    "Moved",
+    "Moving",
     "NewEntry",
     "NotMine",
+    "NotUndone",
     "OfferedButton",
     "SendResult",
     "Store",

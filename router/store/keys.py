@@ -8,7 +8,7 @@ keys of a customer live together and one script may touch them all. Times are mi
     {s}id:<c>               set     with customer    identities: the authority
     {s}st:<c>               hash    with customer    state, see below
     {s}mb:<c>               list    until committed  mailbox: "<seq> <t|x> <identity>"; t joins a burst, x stands alone
-    {s}dd:<c>               zset    8 days           message ids of the platforms → seq
+    {s}dd:<c>               zset    8 days           message ids of the platforms → seq; with a half: seen by kin
     {s}jr:<c>               stream  with customer    journal, id <seq>-0 (docs/decisions/0001)
     {s}tr:<c>               string  with customer    the dialogue's window: format byte (1 zlib, 2 plain), JSON list
     {s}bt:<c>               hash    30 days          offered buttons: id → "<seq> <JSON of payload and title>", last 200
@@ -24,6 +24,9 @@ keys of a customer live together and one script may touch them all. Times are mi
     {s}evc                  hash    for ever         who reads the events: name → last id done
     {s}dlq                  stream  until requeued   batches given up: customer, turn, seqs, reason
     {s}so:<c>               string  1 day            the visitor signed out before there was a customer
+    {s}mg:<c>               hash    with customer    merges of this customer: id → JSON of the record (decision 0005)
+    {s}mgr                  zset    until done       "<survivor> <merge>" → when a sweep goes on with it
+    {s}rest:<c>:<merge>     hash    30 days          the dialogue that did not go on: fields of the state, and `window`
     limit:<account or hash> string  while in use     bucket of an account over all customers, or of what somebody does
     once:<hash>             string  its time         names that count once: signed identities
     segue:lease:<name>      string  its time         which process does a job that only one may do
@@ -45,7 +48,11 @@ State, `{s}st:<c>`:
     about JSON of what a form or a site said of the customer, for the desk
     num   buttons offered as numbers, on a channel that shows none           t:<kind>  what a timer belongs to
     un:<identity>  why this identity cannot be written to; gone when it writes
-    gone  erased: every script refuses
+    gone  every script refuses: `moving <merge>`, `moved <survivor>`, anything else is erased
+    hold  "<merge> <until>": no new batch, no new try    mgo  merge under way     mga  accounts whose lanes were frozen
+    kin   customers who were merged with this one: their records may know a message that this one does not
+    ca    when the person in control accepted             cf    the bot's words of this control number on are still good
+    vf:<identity>  what was said before is not shown to it (seq of ours)
 """
 
 from __future__ import annotations
@@ -175,6 +182,18 @@ def buttons(customer: CustomerId) -> str:
     return _of("bt", customer)
 
 
+def merges(customer: CustomerId) -> str:
+    return _of("mg", customer)
+
+
+def merges_under_way(shard: int) -> str:
+    return f"{{{shard}}}mgr"
+
+
+def resting(customer: CustomerId, merge: str) -> str:
+    return f"{_of('rest', customer)}:{merge}"
+
+
 # What each script of a customer is given in KEYS, in this order. A test checks that they all share one tag.
 @_remembered
 def for_enqueue(c: CustomerId) -> tuple[str, ...]:
@@ -243,6 +262,61 @@ def for_about(c: CustomerId) -> tuple[str, ...]:
     return (state(c),)
 
 
+def for_merge_begin(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), identities(c), merges(c), merges_under_way(shard_of(c)))
+
+
+def for_hold(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), merges(c))
+
+
+def for_freeze(c: CustomerId) -> tuple[str, ...]:
+    """Behind these stand the heads of the lanes."""
+    s = shard_of(c)
+    return (state(c), run(s), lanes_run(s))
+
+
+def for_adopt(c: CustomerId, merge: str = "") -> tuple[str, ...]:
+    """Behind these stand the lanes."""
+    s = shard_of(c)
+    mine = (state(c), identities(c), journal(c), mailbox(c), run(s), events(s), timers(s), tracker(c))
+    return (*mine, merges(c), resting(c, merge), deliveries(c), lanes_run(s))
+
+
+def for_alias(c: CustomerId) -> tuple[str, ...]:
+    """Behind these stand lane and head of each account."""
+    s = shard_of(c)
+    return (state(c), mailbox(c), run(s), timers(s), events(s), lanes_run(s))
+
+
+def for_merge_end(c: CustomerId) -> tuple[str, ...]:
+    s = shard_of(c)
+    return (state(c), merges(c), merges_under_way(s), events(s))
+
+
+def for_thaw(c: CustomerId) -> tuple[str, ...]:
+    """Behind these stand the lanes."""
+    s = shard_of(c)
+    return (state(c), mailbox(c), run(s), lanes_run(s))
+
+
+def for_unmerge(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), merges(c), merges_under_way(shard_of(c)))
+
+
+def for_split(c: CustomerId) -> tuple[str, ...]:
+    """Behind these stand lane and head of each account."""
+    s = shard_of(c)
+    return (state(c), identities(c), journal(c), mailbox(c), run(s), events(s), merges(c), lanes_run(s))
+
+
+def for_revive(c: CustomerId) -> tuple[str, ...]:
+    """Behind these stand the lanes."""
+    s = shard_of(c)
+    mine = (state(c), identities(c), journal(c), mailbox(c), run(s), events(s), timers(s))
+    return (*mine, merges(c), deliveries(c), lanes_run(s))
+
+
 SCRIPTS: dict[str, Callable[[CustomerId], tuple[str, ...]]] = {
     "enqueue": for_enqueue,
     "claim": for_claim,
@@ -258,6 +332,16 @@ SCRIPTS: dict[str, Callable[[CustomerId], tuple[str, ...]]] = {
     "join": for_join,
     "about": for_about,
     "append": for_append,
+    "merge_begin": for_merge_begin,
+    "hold": for_hold,
+    "freeze": for_freeze,
+    "adopt": for_adopt,
+    "alias": for_alias,
+    "merge_end": for_merge_end,
+    "thaw": for_thaw,
+    "unmerge": for_unmerge,
+    "split": for_split,
+    "revive": for_revive,
 }
 
 

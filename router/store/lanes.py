@@ -9,8 +9,9 @@ import msgspec
 
 from connectors.contract import CustomerId, DeliveryState, Identity
 from router.store import keys
+from router.store.kin import MOST_HOPS
 from router.store.runner import Runner
-from router.store.types import Bucket, Entry, Lane, SendResult, Try
+from router.store.types import Bucket, Entry, Lane, SendResult, Try, why_gone
 
 _read_entry = msgspec.json.Decoder(Entry)
 
@@ -76,11 +77,32 @@ class Lanes:
     async def receipt(
         self, customer: CustomerId, account: str, vendor_id: str, status: DeliveryState, reason: str = ""
     ) -> int:
-        """What a platform says of our message: its seq, 0 when it waits for our record, -1 when it is nothing new."""
-        answer = await self._runner.run(
-            "receipt", keys.for_receipt(customer), customer, account, vendor_id, status, reason
-        )
-        return int(answer)
+        """What a platform says of our message: its seq, 0 when it waits for our record, -1 when it is nothing new.
+
+        What was sent before a merge, or before its undo, stands with the kin. Raises `Moving`, `Moved`.
+        """
+        seq, gone, kin = await self._receipt(customer, account, vendor_id, status, reason, waits=True)
+        asked = {customer}
+        left = kin.split()
+        while seq in (0, -2) and left and len(asked) < MOST_HOPS:
+            one = CustomerId(left.pop(0))
+            if one in asked:
+                continue
+            asked.add(one)
+            found, _, more = await self._receipt(one, account, vendor_id, status, reason, waits=False)
+            if found != -2:
+                return found
+            left += more.split()
+        if seq == -2:
+            raise why_gone(customer, gone)
+        return seq
+
+    async def _receipt(
+        self, customer: CustomerId, account: str, vendor_id: str, status: DeliveryState, reason: str, *, waits: bool
+    ) -> tuple[int, str, str]:
+        touched = keys.for_receipt(customer)
+        answer = await self._runner.run("receipt", touched, customer, account, vendor_id, status, reason, int(waits))
+        return int(answer[0]), answer[1].decode(), answer[2].decode()
 
     async def wait_for(self, account: str, bucket: Bucket) -> int:
         """Milliseconds until the account may send again; 0 takes a place now."""

@@ -12,7 +12,9 @@ from redis.asyncio import Redis
 
 from connectors.contract import CustomerId, Identity, Milliseconds
 from router.store import keys
+from router.store.kin import Kin
 from router.store.lanes import Lanes
+from router.store.merges import Merges
 from router.store.runner import Runner, connect
 from router.store.types import (
     Audience,
@@ -21,7 +23,6 @@ from router.store.types import (
     Committed,
     Enqueued,
     Entry,
-    Erased,
     LeaseLost,
     MailboxFull,
     NewEntry,
@@ -30,6 +31,7 @@ from router.store.types import (
     StoreError,
     StoreUnavailable,
     Written,
+    why_gone,
 )
 from router.store.upkeep import Upkeep
 from router.store.visitors import Visitors
@@ -57,6 +59,8 @@ class Store:
         self.lanes = Lanes(self._runner)
         self.upkeep = Upkeep(self._runner, idle=idle)
         self.visitors = Visitors(self._runner)
+        self.merges = Merges(self._runner, idle=idle)
+        self.kin = Kin(self._runner)
         self._drift = 0
         self._customers: dict[Identity, CustomerId] = {}
 
@@ -143,7 +147,10 @@ class Store:
         locale: str,
         origin: str,
     ) -> Enqueued:
-        """Write a message down once. Raises `NotMine`, `Erased`, `MailboxFull`, `StoreUnavailable`."""
+        """Write a message down once.
+
+        Raises `NotMine`, `Erased`, `Moving`, `Moved`, `MailboxFull`, `StoreUnavailable`.
+        """
         answer = await self._runner.run(
             "enqueue",
             keys.for_enqueue(customer),
@@ -167,23 +174,29 @@ class Store:
             case b"repeat":
                 first = _read_entry.decode(answer[3]).id if answer[3] else ""
                 return Enqueued(seq=answer[1], journal=answer[2].decode(), id=first, repeated=True)
+            case b"elsewhere":
+                return await self.kin.first_answer(answer[1].decode().split(), f"{identity.account}/{dedupe}")
             case b"gone":
-                raise Erased(customer)
+                raise why_gone(customer, answer[1])
             case b"not_mine":
                 raise NotMine(customer)
             case _:
                 raise MailboxFull(customer)
 
-    async def find_message(self, customer: CustomerId, account: str, dedupe: str) -> int:
-        """The seq of what was written down by that name of its platform; 0 when there is nothing of it (any more)."""
-        return int(await self._call("ZSCORE", keys.seen(customer), f"{account}/{dedupe}") or 0)
+    async def find_message(self, customer: CustomerId, account: str, dedupe: str) -> tuple[CustomerId, int]:
+        """Whose journal has what was written down by that name of its platform, and its seq; 0: nobody's (any more)."""
+        return await self.kin.message(customer, f"{account}/{dedupe}")
 
     async def append(
         self, customer: CustomerId, name: str, entry: Entry, *, audience: Audience, event: str = "", channel: str = ""
     ) -> int:
-        """Journals what is no message, once by its name: its seq, 0 when it was there or nobody is."""
+        """Journals what is no message, once by its name: its seq, 0 when it was there or nobody is.
+
+        One who was taken over still takes it. Raises `Moving`.
+        """
         written = _entry_json.encode(entry)
-        return int(await self._run("append", customer, name, _letter(audience), written, event, channel))
+        seq = await self._run("append", customer, name, _letter(audience), written, event, channel)
+        return _number(seq, customer)
 
     async def reachable(self, customer: CustomerId, identity: Identity, why_not: str) -> None:
         """Whether an identity can be written to; empty when it can."""
@@ -340,8 +353,9 @@ class Store:
         return [_written(seq, row) for seq, row in rows]
 
     async def mark_read(self, customer: CustomerId, identity: Identity, seq: int, entry: Entry) -> bool:
-        """Everything up to seq was read. False when that was known."""
-        return bool(await self._run("read", customer, seq, identity.channel, _entry_json.encode(entry)))
+        """Everything up to seq was read. False when that was known. Raises `Moving`, `Moved`."""
+        marked = await self._run("read", customer, seq, identity.channel, _entry_json.encode(entry))
+        return bool(_number(marked, customer))
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -357,6 +371,13 @@ class Store:
             shard: [(number.decode(), {k.decode(): v.decode() for k, v in fields.items()}) for number, fields in rows]
             for shard, rows in found
         }
+
+
+def _number(answer: int | bytes, customer: CustomerId) -> int:
+    """A script answers a number, or where the customer is."""
+    if isinstance(answer, bytes):
+        raise why_gone(customer, answer)
+    return answer
 
 
 def _letter(audience: Audience) -> str:

@@ -12,7 +12,7 @@ from connectors.content import Content
 from connectors.contract import Author, CustomerId, Identity, Milliseconds
 
 Audience = Literal["customer", "agents"]
-EntryKind = Literal["message", "status", "edit", "redaction", "control", "note"]
+EntryKind = Literal["message", "status", "edit", "redaction", "control", "note", "merged", "unmerged"]
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -160,9 +160,13 @@ class ControlMoved(Exception):
 class StoreError(Exception):
     """StoreError
     ├── StoreUnavailable   Redis did not answer, or has no room: try again
+    │   └── Moving         the customer is being taken over by another just now: try again
     ├── MailboxFull        this customer has too many messages waiting: try again
     ├── NotMine            the identity belongs to another customer by now: look again
     ├── Erased             the customer was erased
+    ├── Moved              the customer was taken over: go to the survivor
+    ├── Busy               another merge of one of the two is under way: try later
+    ├── NotUndone          a merge cannot be undone, and why
     └── LeaseLost          somebody else works on this customer, or did
     """
 
@@ -181,3 +185,32 @@ class LeaseLost(StoreError): ...
 
 class StoreUnavailable(StoreError):
     """Redis did not answer, or refused. What was asked may or may not have happened."""
+
+
+class Moving(StoreUnavailable): ...
+
+
+class Moved(StoreError):
+    def __init__(self, customer: CustomerId, survivor: CustomerId) -> None:
+        super().__init__(f"{customer} was taken over by {survivor}")
+        self.survivor = survivor
+
+
+class Busy(StoreError): ...
+
+
+class NotUndone(StoreError):
+    """The reason is a sentence for whoever asked."""
+
+
+def why_gone(customer: CustomerId, why: bytes | str) -> StoreError:
+    """What `gone` in the state of a customer means to who asked for them."""
+    said = why.decode() if isinstance(why, bytes) else why
+    what, _, who = said.partition(" ")
+    match what:
+        case "moving":
+            return Moving(f"{customer} is being taken over")
+        case "moved":
+            return Moved(customer, CustomerId(who))
+        case _:
+            return Erased(customer)

@@ -13,7 +13,7 @@ import msgspec
 from connectors.contract import CustomerId
 from router.store import keys
 from router.store.runner import Runner
-from router.store.types import Audience, ControlMoved, DeadLetter, Entry, Erased
+from router.store.types import Audience, ControlMoved, DeadLetter, Entry, why_gone
 
 _entry_json = msgspec.json.Encoder()
 
@@ -37,7 +37,10 @@ class Upkeep:
     # ── control ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def take(self, customer: CustomerId, owner: str, entry: Entry, *, seen: int | None = None) -> int:
-        """A person takes the conversation: the new control number. Raises `ControlMoved`, `Erased`."""
+        """A person takes the conversation: the new control number.
+
+        Raises `ControlMoved`, `Erased`, `Moving`, `Moved`.
+        """
         return await self._control(customer, "human", owner, entry, "customer", seen)
 
     async def assign(self, customer: CustomerId, owner: str, entry: Entry, *, seen: int | None = None) -> int:
@@ -79,7 +82,7 @@ class Upkeep:
             case b"conflict":
                 raise ControlMoved(int(answer[1]), answer[2].decode())
             case _:
-                raise Erased(customer)
+                raise why_gone(customer, answer[1])
 
     # ── timers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -10,7 +10,7 @@ import msgspec
 from connectors.contract import CustomerId, Identity
 from router.store import keys
 from router.store.runner import Runner
-from router.store.types import Bucket
+from router.store.types import Bucket, why_gone
 
 GRACE = 60_000
 """Milliseconds for which a handle stays good beside its follower that nobody has used yet."""
@@ -21,6 +21,8 @@ Standing = Literal["ok", "passed", "out"]
 
 
 class Visitors:
+    """Every call but `wait_for` and `once` raises `Moving` and `Moved` of a customer who is or was taken over."""
+
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
@@ -38,11 +40,15 @@ class Visitors:
     async def _handle(self, customer: CustomerId, visitor: str, generation: int, what: str) -> Standing:
         touched = keys.for_handle(customer)
         answer = await self._runner.run("handle", touched, customer, visitor, generation, what, GRACE, _MARK_LIFE)
+        if answer.startswith(b"mov"):
+            raise why_gone(customer, answer)
         return cast("Standing", answer.decode())
 
     async def join(self, customer: CustomerId, identity: Identity, family: str) -> Literal["joined", "empty", "taken"]:
         """Makes the identity a member of a customer who has no other whose name begins like `family`."""
         answer = await self._runner.run("join", keys.for_join(customer), customer, str(identity), family)
+        if answer.startswith(b"mov"):
+            raise why_gone(customer, answer)
         return cast('Literal["joined", "empty", "taken"]', answer.decode())
 
     async def leave(self, customer: CustomerId, identity: Identity) -> None:
@@ -50,8 +56,11 @@ class Visitors:
         await self._runner.call("SREM", keys.identities(customer), str(identity))
 
     async def tell(self, customer: CustomerId, about: Mapping[str, str]) -> bool:
-        """False while there is no such customer."""
-        return bool(await self._runner.run("about", keys.for_about(customer), customer, msgspec.json.encode(about)))
+        """False while there is no such customer. Raises `Moving`, `Moved`."""
+        told = await self._runner.run("about", keys.for_about(customer), customer, msgspec.json.encode(about))
+        if isinstance(told, bytes):
+            raise why_gone(customer, told)
+        return bool(told)
 
     async def wait_for(self, name: str, bucket: Bucket, cost: int) -> int:
         """Milliseconds until there is room in the counter of that name; 0 takes so many places, or none for cost 0."""

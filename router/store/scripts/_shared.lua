@@ -76,3 +76,62 @@ local function settle_status(st, jr, ev, ds, t, customer, channel, seq, status, 
   hint('e', shard(st), written)
   return written
 end
+
+-- Who is or was taken over by another; nil of who is there, or was erased.
+local function elsewhere(gone)
+  return gone and string.sub(gone, 1, 3) == 'mov' and gone or nil
+end
+
+-- A customer who is about to be merged is held for a moment: no new batch, no new try. "<merge> <until>"
+local function holder(hold, t)
+  local merge, ends = string.match(hold or '', '^(%S+) (%d+)$')
+  if merge and tonumber(ends) > t then return merge, tonumber(ends) end
+end
+
+-- What one customer had waiting is written anew in the journal of another: messages, sends, and edits of both.
+-- ARGV from `at`: number, then old seq, mode, identity, entry of each message
+--      · number, then old seq, lane (1…), lane member, author, control number ('' today's), identity, audience, entry of each send
+--      · number, then old seq of what was edited, entry up to that seq, entry behind it
+-- Answers "<old seq>:<new seq> …"; the lanes are the KEYS behind `lanes_behind`
+local function carry(at, journal, conversation, mb, ds, lanes, lanes_behind, control)
+  local moved, new = {}, {}
+  local function note(old, seq)
+    moved[#moved + 1] = old .. ':' .. seq
+    new[old] = seq
+  end
+  local messages = tonumber(ARGV[at])
+  at = at + 1
+  for _ = 1, messages do
+    local seq = append(journal, 'c', ARGV[at + 3], conversation, '')
+    redis.call('RPUSH', mb, seq .. ' ' .. ARGV[at + 1] .. ' ' .. ARGV[at + 2])
+    note(ARGV[at], seq)
+    at = at + 4
+  end
+  local sends = tonumber(ARGV[at])
+  at = at + 1
+  for _ = 1, sends do
+    local seq = append(journal, ARGV[at + 6], ARGV[at + 7], conversation, '')
+    local number = ARGV[at + 4] == '' and control or ARGV[at + 4]
+    redis.call('RPUSH', KEYS[lanes_behind + tonumber(ARGV[at + 1])],
+      seq .. ' ' .. ARGV[at + 3] .. ' ' .. number .. ' ' .. ARGV[at + 5])
+    redis.call('HSET', ds, seq, 'pending')
+    if redis.call('ZADD', lanes, 'NX', journal.t, ARGV[at + 2]) == 1 then hint('o', shard(mb), 0) end
+    note(ARGV[at], seq)
+    at = at + 8
+  end
+  local edits = tonumber(ARGV[at])
+  at = at + 1
+  for _ = 1, edits do
+    append(journal, 'c', ARGV[at + 1] .. new[ARGV[at]] .. ARGV[at + 2], conversation, '')
+    at = at + 3
+  end
+  if sends > 0 then keep_last(ds, 500, function(field) return tonumber(field) end) end
+  return table.concat(moved, ' ')
+end
+
+local function with(words, word)
+  for known in string.gmatch(words or '', '%S+') do
+    if known == word then return words end
+  end
+  return (words and words ~= '') and words .. ' ' .. word or word
+end

@@ -1,9 +1,11 @@
 -- Promise: an entry that is no message (an edit, why a reply went where it went) is journalled once by its name.
 -- KEYS state, seen, journal, events          ARGV offset, customer, name, audience, entry, kind of event ('' none), channel
--- Answers seq | 0 (no such customer, or it is there)
+-- One who has moved takes them too: what was said there is changed there.
+-- Answers seq | 0 (no such customer, or it is there) | where to
 local st, dd = KEYS[1], KEYS[2]
 local s = redis.call('HMGET', st, 'gone', 'cid', 'n', 'pv')
-if s[1] or not s[2] or redis.call('ZSCORE', dd, ARGV[3]) then return 0 end
+if s[1] and string.sub(s[1], 1, 6) ~= 'moved ' then return elsewhere(s[1]) or 0 end
+if not s[2] or redis.call('ZSCORE', dd, ARGV[3]) then return 0 end
 local journal = journal_of(KEYS[3], now(ARGV[1]), s[3], s[4])
 local seq = append(journal, ARGV[4], ARGV[5], s[2], '')
 redis.call('HSET', st, 'n', journal.n, 'pv', journal.pv)

@@ -8,7 +8,7 @@ local t = now(ARGV[1])
 
 local score = redis.call('ZSCORE', run, customer)
 if not score or tonumber(score) > t then return {'later'} end
-local s = redis.call('HMGET', st, 'gone', 'bl', 'ln', 'at')
+local s = redis.call('HMGET', st, 'gone', 'bl', 'ln', 'at', 'hold')
 local waiting = redis.call('LRANGE', mb, 0, math.max(tonumber(ARGV[4]), tonumber(s[2] or 0)) - 1)
 if s[1] or #waiting == 0 then
   redis.call('ZREM', run, customer)
@@ -17,6 +17,7 @@ end
 
 local length = tonumber(s[2] or 0)
 if length == 0 then
+  if s[5] and holder(s[5], t) then return {'later'} end
   length = 1
   local mode, who = string.match(waiting[1], '^%d+ (%a) (.+)$')
   while mode == 't' and waiting[length + 1] do

@@ -2,18 +2,20 @@
 -- KEYS state, identities, seen, journal, mailbox, run, events, timers, vendor ids
 -- ARGV offset, customer, identity, channel, dedupe, entry, mode (t joins a burst, x stands alone), window,
 --      most in the mailbox, new journal id, new conversation id, locale, origin JSON, ms until an idle conversation is closed
--- Answers {'ok', seq, journal, conversation} | {'repeat', seq, journal, entry} | {'gone'} | {'not_mine'} | {'full'}
+-- Answers {'ok', seq, journal, conversation} | {'repeat', seq, journal, entry} | {'gone', why} | {'elsewhere', kin} | {'not_mine'} | {'full'}
 local st, id, dd, jr, mb, run, ev = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local tmr, mid = KEYS[8], KEYS[9]
 local offset, customer, identity, channel, dedupe, entry, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local window, most = tonumber(ARGV[8]), tonumber(ARGV[9])
 
 local s = redis.call('HMGET', st, 'gone', 'jid', 'cid', 'open', 'why', 'w0', 'wu', 'days', 'ctl', 'cn', 'n', 'pv')
-if s[1] then return {'gone'} end
+if s[1] then return {'gone', s[1]} end
 local known = s[2]
 if known and redis.call('SISMEMBER', id, identity) == 0 then return {'not_mine'} end
 local seq = redis.call('ZSCORE', dd, dedupe)
 if seq then
+  -- Of a customer who was merged: their own journal has it. The half tells it from a seq of ours.
+  if string.find(seq, '.', 1, true) then return {'elsewhere', redis.call('HGET', st, 'kin') or ''} end
   local found = redis.call('XRANGE', jr, seq .. '-0', seq .. '-0')
   return {'repeat', tonumber(seq), s[2], found[1] and found[1][2][2] or ''}
 end

@@ -1,11 +1,12 @@
 -- Promise: of all generations of a visitor's handle one is current and, for a moment, so is the one before; what was
 -- passed over or signed out stays refused. A visitor who has no customer yet leaves no key behind, but by signing out.
 -- KEYS state, mark of a sign-out          ARGV offset, customer, visitor, generation, use | issue | out, grace, life of the mark
--- Answers 'ok' | 'passed' | 'out'
+-- Answers 'ok' | 'passed' | 'out' | where to
 local st, mark, field = KEYS[1], KEYS[2], 'hg:' .. ARGV[3]
 local generation, what, t = tonumber(ARGV[4]), ARGV[5], now(ARGV[1])
 local s = redis.call('HMGET', st, 'jid', 'gone', field)
 local lives = s[1] and not s[2]
+if elsewhere(s[2]) then return s[2] end
 if what == 'out' then
   if lives then redis.call('HSET', st, field, 'out') else redis.call('SET', mark, 1, 'PX', ARGV[7]) end
   return 'ok'

@@ -13,14 +13,19 @@ local due = redis.call('ZSCORE', run, member)
 if not due then return {'idle'} end
 if tonumber(due) > t then return {'later', tonumber(due) - t} end
 local item = redis.call('LINDEX', lane, 0)
-if not item or redis.call('HEXISTS', st, 'gone') == 1 then
+local s = redis.call('HMGET', st, 'gone', 'hold', 'cf', 'cn')
+if not item or s[1] then
   -- The fence outlives an empty lane, so that a try which slept through it is still refused.
   redis.call('ZREM', run, member)
   redis.call('PEXPIRE', head, 86400000)
   return {'idle'}
 end
+local _, held_until = holder(s[2], t)
+if held_until then return {'later', held_until - t} end
 local seq, author, control = string.match(item, '^(%d+) (%a) (%d+) ')
 local h = redis.call('HMGET', head, 'phase', 'tat')
+-- A capital: its try died before a merge took it along.
+local tried = h[1] == 'sending' or string.find(author, '%u') ~= nil
 
 local function pass(status, reason)
   redis.call('LPOP', lane)
@@ -34,11 +39,11 @@ local function pass(status, reason)
   end
 end
 
-if author == 'b' and tonumber(control) < tonumber(redis.call('HGET', st, 'cn') or 0) and h[1] ~= 'sending' then
+if author == 'b' and tonumber(control) < tonumber(s[3] or s[4] or 0) and not tried then
   pass('failed', 'control_moved')
   return {'dropped', tonumber(seq)}
 end
-if h[1] == 'sending' and safe == '0' then
+if tried and safe == '0' then
   pass('unknown', 'worker_died')
   return {'unknown', tonumber(seq)}
 end

@@ -1,0 +1,183 @@
+"""What a customer has waiting, read while nothing can change it, and packed for the script that writes it anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from connectors.contract import CustomerId
+from router.store import keys
+from router.store.runner import Runner
+
+_PAGE = 500
+
+_EDITED = re.compile(rb'"of":(\d+)')
+"""In the JSON of an entry. Words cannot look like it: their quotes are escaped."""
+
+
+class Message(NamedTuple):
+    seq: int
+    mode: str
+    identity: str
+    entry: bytes
+
+
+class Send(NamedTuple):
+    """`author` is a capital when its try died; an empty `control` means that the words are still good."""
+
+    seq: int
+    account: str
+    author: str
+    control: str
+    identity: str
+    audience: str
+    entry: bytes
+
+
+class Edit(NamedTuple):
+    of: int
+    before: bytes
+    behind: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Messages, sends and their edits, in the order of their journal."""
+
+    messages: Sequence[Message] = ()
+    sends: Sequence[Send] = ()
+    edits: Sequence[Edit] = ()
+
+    @property
+    def accounts(self) -> list[str]:
+        return sorted({send.account for send in self.sends})
+
+    def packed(self, customer: CustomerId) -> list[Any]:
+        """As `carry` of _shared.lua takes it, for this customer's lanes in the order of `accounts`."""
+        accounts = self.accounts
+        messages = [part for m in self.messages for part in m]
+        sends = [
+            part
+            for s in self.sends
+            for part in (
+                s.seq,
+                accounts.index(s.account) + 1,
+                keys.lane_member(customer, s.account),
+                s.author,
+                s.control,
+                s.identity,
+                s.audience,
+                s.entry,
+            )
+        ]
+        edits = [part for e in self.edits for part in e]
+        return [len(self.messages), *messages, len(self.sends), *sends, len(self.edits), *edits]
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """Everything of a frozen customer that goes over to another."""
+
+    state: Mapping[str, str]
+    identities: Sequence[str]
+    window: bytes
+    timers: Mapping[str, int]
+    accounts: Sequence[str]
+    waiting: Waiting
+
+
+async def accounts_of(runner: Runner, customer: CustomerId) -> list[str]:
+    """Channel accounts that the customer has lanes on, or may have."""
+    members = await runner.call("SMEMBERS", keys.identities(customer))
+    found = {member.decode().partition("/")[0] for member in members}
+    cursor: Any = 0
+    while True:
+        cursor, rows = await runner.call(
+            "ZSCAN", keys.lanes_run(keys.shard_of(customer)), cursor, "MATCH", f"{customer} *", "COUNT", _PAGE
+        )
+        found |= {member.decode().split(" ", 1)[1] for member, _ in _pairs(rows)}
+        if int(cursor) == 0:
+            return sorted(found)
+
+
+async def read_frozen(runner: Runner, customer: CustomerId) -> Frozen:
+    """Of a customer whom every script refuses."""
+    fields, members, window, items = await runner.call_all(
+        [
+            ("HGETALL", keys.state(customer)),
+            ("SMEMBERS", keys.identities(customer)),
+            ("GET", keys.tracker(customer)),
+            ("LRANGE", keys.mailbox(customer), 0, -1),
+        ]
+    )
+    state = {name.decode(): value.decode() for name, value in _pairs(fields)}
+    accounts = state.get("mga", "").split()
+    floor = int(state.get("cf", state.get("cn", 0)))
+    queued = []
+    for account in accounts:
+        lane, head = keys.lane(customer, account), keys.lane_head(customer, account)
+        lane_items, phase = await runner.call_all([("LRANGE", lane, 0, -1), ("HGET", head, "phase")])
+        for place, item in enumerate(lane_items):
+            seq, author, control, identity = item.decode().split(" ", 3)
+            tried = place == 0 and phase == b"died"
+            good = author != "b" or int(control) >= floor
+            queued.append((account, int(seq), author.upper() if tried else author, "" if good else "0", identity))
+    mail = [(int(seq), mode, identity) for seq, mode, identity in (item.decode().split(" ", 2) for item in items)]
+    kinds = [name[2:] for name in state if name.startswith("t:")]
+    shard = keys.shard_of(customer)
+    dues = await runner.call_all([("ZSCORE", keys.timers(shard), f"{customer} {kind}") for kind in kinds])
+    return Frozen(
+        state=state,
+        identities=sorted(member.decode() for member in members),
+        window=window or b"",
+        timers={kind: int(float(due)) for kind, due in zip(kinds, dues, strict=True) if due is not None},
+        accounts=accounts,
+        waiting=await read_waiting(runner, customer, mail, queued),
+    )
+
+
+async def read_waiting(
+    runner: Runner,
+    customer: CustomerId,
+    mail: Sequence[tuple[int, str, str]],
+    queued: Sequence[tuple[str, int, str, str, str]],
+) -> Waiting:
+    """`mail`: seq, mode, identity · `queued`: account, seq, author, control ('' still good), identity."""
+    wanted = {seq for seq, _, _ in mail} | {seq for _, seq, _, _, _ in queued}
+    if not wanted:
+        return Waiting()
+    rows: dict[int, tuple[str, bytes]] = {}
+    edits: list[Edit] = []
+    first = f"{min(wanted)}-0"
+    while True:
+        page = await runner.call("XRANGE", keys.journal(customer), first, "+", "COUNT", _PAGE)
+        for number, row in page:
+            seq = int(number.partition(b"-")[0])
+            entry = row[b"e"]
+            if seq in wanted:
+                rows[seq] = (row[b"a"].decode(), entry)
+            elif entry.startswith(b'{"kind":"edit"') and (named := _EDITED.search(entry)) and int(named[1]) in wanted:
+                edits.append(Edit(int(named[1]), entry[: named.start(1)], entry[named.end(1) :]))
+        if len(page) < _PAGE:
+            break
+        first = f"({page[-1][0].decode()}"
+    return Waiting(
+        messages=[Message(seq, mode, identity, rows[seq][1]) for seq, mode, identity in mail if seq in rows],
+        sends=[
+            Send(seq, account, author, control, identity, *rows[seq])
+            for account, seq, author, control, identity in sorted(queued, key=lambda item: item[1])
+            if seq in rows
+        ],
+        edits=edits,
+    )
+
+
+def _pairs(flat: Any) -> list[tuple[bytes, bytes]]:
+    """Redis' hashes and scans, whether the client made pairs of them or not."""
+    if isinstance(flat, dict):
+        return list(flat.items())
+    if flat and isinstance(flat[0], tuple):
+        return list(flat)
+    return list(zip(flat[::2], flat[1::2], strict=True))

@@ -1,0 +1,107 @@
+"""Finding a customer who was merged, and what is remembered of them elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from connectors.contract import CustomerId
+from router.store import keys
+from router.store.runner import Runner
+from router.store.types import Enqueued, Entry, Moved, Moving, StoreError
+
+MOST_HOPS = 32
+"""Survivors of survivors that are followed, and kin of kin that are asked."""
+
+PATIENCE = 2.0
+"""Seconds for which the edge waits while a customer is being taken over; it takes some milliseconds."""
+
+_PAUSE = 0.02
+
+_Answer = TypeVar("_Answer")
+
+_read_entry = msgspec.json.Decoder(Entry)
+_read_record = msgspec.json.Decoder(dict[str, object])
+
+
+async def at_home(
+    customer: CustomerId, ask: Callable[[CustomerId], Awaitable[_Answer]], *, patience: float = PATIENCE
+) -> _Answer:
+    """The answer of the customer, or of who took them over. Raises `Moving` when that lasts longer than `patience`."""
+    deadline = time.monotonic() + patience
+    hops = 0
+    while True:
+        try:
+            return await ask(customer)
+        except Moved as moved:
+            customer = moved.survivor
+            hops += 1
+            if hops > MOST_HOPS:
+                raise StoreError(f"{customer} was moved too often to be followed") from moved
+        except Moving:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(_PAUSE)
+
+
+class Kin:
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    async def home(self, customer: CustomerId) -> CustomerId:
+        """The customer themselves, or who took them over; one who is being taken over is still there."""
+        for _ in range(MOST_HOPS):
+            gone = await self._runner.call("HGET", keys.state(customer), "gone")
+            if not gone or not gone.startswith(b"moved "):
+                return customer
+            customer = CustomerId(gone.decode().partition(" ")[2])
+        raise StoreError(f"{customer} was moved too often to be followed")
+
+    async def message(self, customer: CustomerId, name: str) -> tuple[CustomerId, int]:
+        """In whose journal the message stands that was written down by that name, and its seq there; 0: nowhere."""
+        seen: set[CustomerId] = set()
+        asked = [customer]
+        while asked and len(seen) < MOST_HOPS:
+            one = asked.pop(0)
+            seen.add(one)
+            score, kin = await asyncio.gather(
+                self._runner.call("ZSCORE", keys.seen(one), name),
+                self._runner.call("HGET", keys.state(one), "kin"),
+            )
+            if score is None:
+                continue
+            if float(score).is_integer():
+                return await self._written_anew(one, int(float(score)), seen)
+            asked += [CustomerId(other) for other in (kin or b"").decode().split() if other not in seen]
+        return customer, 0
+
+    async def _written_anew(self, customer: CustomerId, seq: int, asked: set[CustomerId]) -> tuple[CustomerId, int]:
+        """What waited while its customer was taken over stands anew in the journal of the survivor."""
+        for survivor in asked:
+            for record in await self._runner.call("HVALS", keys.merges(survivor)):
+                merge = _read_record.decode(record)
+                if merge.get("other") == customer and merge.get("survivor") == survivor:
+                    for pair in str(merge.get("moved", "")).split():
+                        old, _, new = pair.partition(":")
+                        if int(old) == seq:
+                            return survivor, int(new)
+        return customer, seq
+
+    async def first_answer(self, kin: Sequence[str], name: str) -> Enqueued:
+        """The answer that the sender of a message got when one of the kin took it."""
+        for one in kin:
+            customer, seq = await self.message(CustomerId(one), name)
+            if not seq:
+                continue
+            journal, rows = await asyncio.gather(
+                self._runner.call("HGET", keys.state(customer), "jid"),
+                self._runner.call("XRANGE", keys.journal(customer), f"{seq}-0", f"{seq}-0"),
+            )
+            first = _read_entry.decode(rows[0][1][b"e"]).id if rows else ""
+            return Enqueued(seq=seq, journal=(journal or b"").decode(), id=first, repeated=True)
+        # Known to have been taken, though nobody remembers as what.
+        return Enqueued(seq=0, journal="", id="", repeated=True)
