@@ -236,9 +236,12 @@ class Webchat:
             raise NotUnderstood("after and before exclude each other")
         limit = bodies.limit(request.query.get("limit", "50"))
         await self._turnstile.history(holder.visitor.visitor, holder.locale)
+        # First the cursor: what comes between the two is in the page, and once more in the stream behind the cursor.
+        newest = after is None and before is None
+        cursor = await self._parts.feed.cursor(*_who(holder)) if newest else None
         page = await self._parts.feed.page(*_who(holder), after=after, before=before, limit=limit)
         messages = [self._uploads.shown(message) for message in page.messages]
-        return bodies.json({"messages": messages, "more": page.more})
+        return bodies.json({"messages": messages, "more": page.more, **({"cursor": cursor} if cursor else {})})
 
     async def read(self, request: web.Request) -> web.Response:
         holder = await self._gate.holder(request)

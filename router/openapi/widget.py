@@ -288,6 +288,7 @@ def schemas() -> dict[str, Any]:
             "properties": {
                 "messages": {"type": "array", "items": {"$ref": "#/components/schemas/Message"}},
                 "more": {"type": "boolean"},
+                "cursor": {**text, "description": "Of the newest page: where the stream goes on"},
             },
         },
     }

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from e2e.onward import Onward
 
 from router.web import Pages
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 JOURNAL = "abcdef0123456789"
+OTHER_JOURNAL = "9876543210fedcba"
 AT = 1_790_000_000_000
 GREETING = {
     "pt-BR": "Oi, sou a Aurora, a assistente virtual da Loja Aurora. Como posso ajudar?",
@@ -38,6 +40,8 @@ class Conversation:
     messages: list[dict[str, Any]] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
     keys: dict[str, dict[str, Any]] = field(default_factory=dict)
+    other: list[dict[str, Any]] = field(default_factory=list)
+    """What was said in a conversation that became one with this: its journal grows no more."""
 
 
 class Stage:
@@ -50,6 +54,10 @@ class Stage:
         self.uploaded: list[tuple[str, str, int]] = []
         self.sessions: list[dict[str, Any]] = []
         self.calls: list[str] = []
+        self.cursors: list[str] = []
+        """Where streams went on."""
+        self.reads: list[int] = []
+        self.onward = Onward()
         self._open: set[object] = set()
         self.upload_status = 201
         self.buffers = False
@@ -77,7 +85,9 @@ class Stage:
     def reset(self) -> None:
         """As it was at the start: nobody has said anything, nothing is configured."""
         self.config, self.sent, self.sessions, self.uploaded, self.calls = {}, [], [], [], []
+        self.cursors, self.reads = [], []
         self.upload_status, self.buffers = 201, False
+        self.onward.reset()
         self._conversation = Conversation()
         self._open = set()
         self._tokens.clear()
@@ -88,10 +98,12 @@ class Stage:
         """How many streams of this conversation are read; what an earlier test left behind does not count."""
         return len(self._open)
 
-    def says(self, content: dict[str, Any] | str, kind: str = "bot", name: str = "", at: int = 0) -> None:
-        """The shop's side says something; whoever is connected sees it."""
+    def says(
+        self, content: dict[str, Any] | str, kind: str = "bot", name: str = "", at: int = 0, channel: str = "webchat"
+    ) -> None:
+        """The shop's side says something, or the customer elsewhere; whoever is connected sees it."""
         told = {"type": "text", "text": content} if isinstance(content, str) else content
-        self._do(lambda: self._add(kind, name, told, at))
+        self._do(lambda: self._add(kind, name, told, at, channel))
 
     def fills(self, count: int) -> None:
         """A long past, which is in the history and in no stream."""
@@ -100,6 +112,12 @@ class Stage:
             self._conversation.messages.append(
                 self._message(kind, "", {"type": "text", "text": f"mensagem {n + 1}"}, 0)
             )
+
+    def joins(self, *texts: str) -> None:
+        """The conversation becomes one with another, whose newest messages are newer than ours."""
+        for n, text in enumerate(texts, start=1):
+            message = self._message("bot", "", {"type": "text", "text": text}, AT + 60_000 + n)
+            self._conversation.other.append({**message, "seq": n, "cursor": f"{OTHER_JOURNAL}.{n}"})
 
     def until_watched(self) -> None:
         """Come back when a browser reads the stream."""
@@ -119,6 +137,12 @@ class Stage:
                     await asyncio.sleep(0.02)
 
         self._run(comes_true())
+
+    def delivers(self, seq: int, status: str) -> None:
+        """A message of ours got another state."""
+        count = len(self._conversation.messages)
+        change = {"prev": count, "of": seq, "status": status}
+        self._do(lambda: self._durable("message.updated", change, f"{JOURNAL}.{count}"))
 
     def types(self, on: bool) -> None:
         self.until_watched()
@@ -145,9 +169,10 @@ class Stage:
             "uploads": self._upload,
             "transcript": self._transcript,
             "signout": self._signout,
-            "read": self._nothing,
+            "read": self._read,
         }
         app.add_routes([web.post(f"/v1/widget/{name}", self._guard(name, handle)) for name, handle in posts.items()])
+        app.add_routes(self.onward.routes(self._guard))
         app.add_routes([web.get("/v1/widget/messages", self._guard("history", self._history))])
         app.add_routes([web.get("/v1/widget/stream", self._guard("stream", self._stream))])
         app.add_routes([web.get("/v1/widget/media/{name}", self._media), web.get("/shop", self._shop)])
@@ -193,9 +218,7 @@ class Stage:
             "reply_time": "",
             **self.config,
         }
-        said = len(self._conversation.messages)
-        cursor = f"{JOURNAL}.{said}" if said else "0.0"
-        answer = {"token": token, "exp": 0, "handle": token, "cursor": cursor, "locale": locale, "ready": True}
+        answer = {"token": token, "exp": 0, "handle": token, "cursor": self._cursor(), "locale": locale, "ready": True}
         return web.json_response({**answer, "visitor": {"verified": False}, "restarted": False, "config": config})
 
     async def _send(self, request: web.Request) -> web.Response:
@@ -221,10 +244,15 @@ class Stage:
             return web.json_response({"messages": rest[:limit], "more": len(rest) > limit})
         if "before" in query:
             messages = messages[: int(query["before"].split(".")[-1]) - 1]
-        return web.json_response({"messages": messages[-limit:], "more": len(messages) > limit})
+        page = {"messages": messages[-limit:], "more": len(messages) > limit}
+        if "before" in query:
+            return web.json_response(page)
+        page["messages"] = [*messages[-limit:], *self._conversation.other]
+        return web.json_response({**page, "cursor": self._cursor()})
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         conversation = self._conversation
+        self.cursors.append(request.headers["Last-Event-ID"])
         journal, last = request.headers["Last-Event-ID"].split(".")
         seen = int(last) if journal == JOURNAL else 0
         if "wait" in request.query:
@@ -281,7 +309,8 @@ class Stage:
         self._tell()
         return web.Response(status=204)
 
-    async def _nothing(self, request: web.Request) -> web.Response:
+    async def _read(self, request: web.Request) -> web.Response:
+        self.reads.append((await request.json())["seq"])
         return web.Response(status=204)
 
     async def _media(self, request: web.Request) -> web.StreamResponse:
@@ -299,29 +328,39 @@ class Stage:
         page = f"{head}<main><h1>Loja</h1></main></html>"
         return web.Response(text=page, content_type="text/html")
 
-    def _message(self, kind: str, name: str, content: dict[str, Any], at: int) -> dict[str, Any]:
+    def _message(
+        self, kind: str, name: str, content: dict[str, Any], at: int, channel: str = "webchat"
+    ) -> dict[str, Any]:
         seq = len(self._conversation.messages) + 1
         return {
             "id": str(uuid.uuid4()),
             "seq": seq,
             "cursor": f"{JOURNAL}.{seq}",
             "author": {"kind": kind, "name": name},
-            "channel": "webchat",
+            "channel": channel,
             "text": content.get("text", ""),
             "content": None if content["type"] == "text" else content,
             "at": at or AT + seq * 1000,
             "status": "sent",
         }
 
-    def _add(self, kind: str, name: str, content: dict[str, Any], at: int) -> dict[str, Any]:
-        message = self._message(kind, name, content, at)
+    def _add(self, kind: str, name: str, content: dict[str, Any], at: int, channel: str = "webchat") -> dict[str, Any]:
+        message = self._message(kind, name, content, at, channel)
         self._conversation.messages.append(message)
         self._conversation.frames.append(_created(message).decode())
         self._tell()
         return message
 
+    def _cursor(self) -> str:
+        """The newest one."""
+        said = len(self._conversation.messages)
+        return f"{JOURNAL}.{said}" if said else "0.0"
+
     def _frame(self, event: str, data: dict[str, Any]) -> None:
-        self._conversation.frames.append(_frame(event, data).decode())
+        self._durable(event, data, "")
+
+    def _durable(self, event: str, data: dict[str, Any], cursor: str) -> None:
+        self._conversation.frames.append(_frame(event, data, cursor).decode())
         self._tell()
 
     def _tell(self) -> None:

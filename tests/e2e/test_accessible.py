@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
+from e2e.onward import IDENTITIES, LINKS
 from e2e.parts import CAROUSEL, EVERYTHING, FORM, LIST, REPLIES, SURVEY, UPLOAD
 from e2e.shop import Chat, Shop
 from e2e.stage import Stage
@@ -109,6 +110,61 @@ def _form_with_errors(stage: Stage, chat: Chat) -> None:
     expect(chat.frame.get_by_text("Preencha este campo.").first).to_be_visible()
 
 
+def _menu_with_elsewhere(stage: Stage, chat: Chat) -> None:
+    chat.button("Mais opções").click()
+    expect(chat.button("Continuar em outro canal")).to_be_focused()
+
+
+def _elsewhere(stage: Stage, chat: Chat) -> None:
+    stage.onward.identities = IDENTITIES
+    _menu_with_elsewhere(stage, chat)
+    chat.button("Continuar em outro canal").click()
+    expect(chat.frame.get_by_role("radio", name="Telegram")).to_be_visible()
+
+
+def _disconnecting(stage: Stage, chat: Chat) -> None:
+    _elsewhere(stage, chat)
+    chat.button("Desconectar Telegram").click()
+    expect(chat.button("Manter")).to_be_focused()
+
+
+def _code(stage: Stage, chat: Chat) -> None:
+    _elsewhere(stage, chat)
+    chat.button("Telegram").click()
+    expect(chat.frame.get_by_role("img")).to_be_visible()
+
+
+def _code_expired(stage: Stage, chat: Chat) -> None:
+    stage.onward.life = 0
+    _elsewhere(stage, chat)
+    chat.button("Slack").click()
+    expect(chat.frame.get_by_text("Este código venceu.")).to_be_visible()
+
+
+def _code_refused(stage: Stage, chat: Chat) -> None:
+    _elsewhere(stage, chat)
+    stage.onward.status = 429
+    chat.button("Slack").click()
+    expect(chat.frame.get_by_role("alert")).to_be_visible()
+
+
+def _typed_wrong(stage: Stage, chat: Chat) -> None:
+    _elsewhere(stage, chat)
+    chat.button("Tenho um código").click()
+    chat.button("Continuar aqui").click()
+    expect(chat.frame.get_by_role("alert")).to_be_visible()
+
+
+def _moved(stage: Stage, chat: Chat) -> None:
+    chat.say("Oi")
+    stage.says({"type": "continue", "text": "Posso continuar em outro canal.", "accounts": ["telegram:main"]})
+    stage.says("A conversa continua no Telegram.", kind="system")
+    stage.says("1001", kind="customer", channel="telegram")
+    stage.says("Qual é o e-mail?", channel="telegram")
+    expect(chat.button("Continuar no Telegram")).to_be_visible()
+    expect(chat.log).to_contain_text("Qual é o e-mail?")
+
+
 STATES: dict[str, tuple[Callable[[Stage, Chat], None], dict[str, Any]]] = {
     "nothing said": (_nothing_said, {}),
     "every content": (_every_content, {}),
@@ -122,6 +178,14 @@ STATES: dict[str, tuple[Callable[[Stage, Chat], None], dict[str, Any]]] = {
     "uploads": (_uploads, {"upload": UPLOAD}),
     "notice": (_notice, {"notice": {"text": "Guardamos a conversa por 30 dias.", "url": "", "must_accept": True}}),
     "form": (_form_with_errors, {"form": FORM}),
+    "menu with other channels": (_menu_with_elsewhere, {"links": LINKS}),
+    "elsewhere": (_elsewhere, {"links": LINKS}),
+    "disconnecting": (_disconnecting, {"links": LINKS}),
+    "a code": (_code, {"links": LINKS}),
+    "a code that expired": (_code_expired, {"links": LINKS}),
+    "a code that was refused": (_code_refused, {"links": LINKS}),
+    "a wrong code": (_typed_wrong, {"links": LINKS}),
+    "gone on elsewhere": (_moved, {"links": LINKS}),
     "a bright brand colour": (_own_words_and_replies, {"color": "#ffd400"}),
 }
 
@@ -140,7 +204,9 @@ def test_axe_finds_nothing(
     expect(chat.heard.first).to_be_visible()
     reach(stage, chat)
     # What the open menu covers was judged in the other states.
-    assert findings(axe, chat.frame, without=".log" if reach in {_menu, _leaving} else ".none") == []
+    assert (
+        findings(axe, chat.frame, without=".log" if reach in {_menu, _leaving, _menu_with_elsewhere} else ".none") == []
+    )
 
 
 def test_axe_finds_nothing_on_the_page_around_it(browse: Browse, axe: str) -> None:

@@ -48,19 +48,31 @@ def test_every_file_that_a_page_names_exists() -> None:
             assert name.startswith("widget/") or (WEB / "pages" / "assets" / name).is_file(), name
 
 
-def tables() -> dict[str, dict[str, str]]:
-    return {path.stem: json.loads(path.read_text("utf-8")) for path in (WEB / "widget" / "i18n").glob("*.json")}
+def tables(part: str) -> dict[str, dict[str, str]]:
+    """Of the panel a file for each language; of the other parts, which are small, one file with both."""
+    folder = WEB / "widget" / "i18n"
+    if part == "panel":
+        return {locale: json.loads((folder / f"{locale}.json").read_text("utf-8")) for locale in ("pt-BR", "en")}
+    found: dict[str, dict[str, str]] = json.loads((folder / f"{part}.json").read_text("utf-8"))
+    return found
 
 
-def test_both_languages_say_everything() -> None:
-    found = tables()
+PARTS = ("panel", "loader", "elsewhere")
+
+
+def test_every_table_is_looked_at() -> None:
+    assert {path.stem for path in (WEB / "widget" / "i18n").iterdir()} == {"pt-BR", "en", "loader", "elsewhere"}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_both_languages_say_everything(part: str) -> None:
+    found = tables(part)
     assert found["pt-BR"].keys() == found["en"].keys()
-    assert found["loader"]["pt-BR"].keys() == found["loader"]["en"].keys()  # type: ignore[attr-defined]
 
 
 def test_every_sentence_is_used_and_every_use_has_a_sentence() -> None:
     code = "".join(path.read_text("utf-8") for path in (WEB / "widget").rglob("*.js"))
-    keys = tables()["en"].keys()
+    keys = tables("panel")["en"].keys() | tables("elsewhere")["en"].keys()
     used = set(re.findall(r'\bt\(\s*"([a-z_]+)"', code))
     # A message's state is looked up by its own name.
     used |= {"delivered", "read"} | {key for key in keys if key.startswith("failed_")}
@@ -68,14 +80,15 @@ def test_every_sentence_is_used_and_every_use_has_a_sentence() -> None:
     assert {key for key in keys - used if f'"{key}"' not in code} == set()
 
 
-def test_both_languages_fill_the_same_gaps() -> None:
-    found = tables()
+@pytest.mark.parametrize("part", PARTS)
+def test_both_languages_fill_the_same_gaps(part: str) -> None:
+    found = tables(part)
     for key, sentence in found["en"].items():
         assert re.findall(r"\{\w+\}", sentence) == re.findall(r"\{\w+\}", found["pt-BR"][key]), key
 
 
 def test_sentences_are_calm() -> None:
-    sentences = [*tables()["en"].values(), *tables()["pt-BR"].values()]
+    sentences = [text for part in PARTS for table in tables(part).values() for text in table.values()]
     assert [sentence for sentence in sentences if "!" in sentence or not sentence.strip()] == []
 
 

@@ -49,8 +49,8 @@ export class Conversation {
     this.#keep = keep;
     this.#tabs = tabs;
     this.#stream = new Stream(api, keep);
-    this.outbox = new Outbox(api, keep, ({ text, content, at }, { id, seq }) => {
-      this.#insert({ id, seq, author: { kind: "customer" }, channel: "webchat", text, content, at, status: "sent" });
+    this.outbox = new Outbox(api, keep, ({ text, content, at }, answer) => {
+      this.#insert({ ...answer, author: { kind: "customer" }, channel: "webchat", text, content, at, status: "sent" });
       // Somebody waits for an answer, and the server is there.
       this.#pause.wake(true);
     });
@@ -103,7 +103,7 @@ export class Conversation {
       this.unread.value = 0;
       this.#tabs.tell({ seen: 1 });
     }
-    const seq = this.messages.peek().findLast(({ author }) => author.kind !== "customer")?.seq ?? 0;
+    const seq = this.messages.peek().findLast((message) => message.author.kind !== "customer" && this.#ours(message))?.seq ?? 0;
     if (seq <= this.#read || this.link.peek() !== "live" || this.gate.peek()) return;
     this.#read = seq;
     this.api.call("/read", { method: "POST", body: { seq } }).catch(() => (this.#read = 0));
@@ -166,10 +166,9 @@ export class Conversation {
   async #load() {
     const session = await this.api.session();
     if (session.restarted) this.outbox.clear();
-    const { messages, more } = await this.#page(`limit=${PAGE}`);
-    // A session that another tab opened may be older than the newest message.
-    const cursors = [session.cursor, messages.at(-1)?.cursor].map((cursor) => (cursor ?? "0.0").split("."));
-    const [journal, seq] = cursors.findLast(([own]) => own !== "0") ?? cursors[0];
+    // The newest message may be of a journal that grows no more: two conversations became one. The page knows the live one.
+    const { messages, more, cursor = session.cursor } = await this.#page(`limit=${PAGE}`);
+    const [journal, seq] = cursor.split(".");
     batch(() => {
       this.#journal = journal;
       this.#last = Number(seq);
@@ -282,7 +281,7 @@ export class Conversation {
     }
   }
 
-  /** @param {string} query @returns {Promise<{messages: Message[], more: boolean}>} */
+  /** @param {string} query @returns {Promise<{messages: Message[], more: boolean, cursor?: string}>} */
   async #page(query) {
     return (await this.api.call(`/messages?${query}`)).json();
   }
@@ -304,10 +303,13 @@ export class Conversation {
     return true;
   }
 
+  /** Whether a message is of the live journal; another one counts for itself. @param {Message} message */
+  #ours = ({ cursor }) => !cursor || cursor.startsWith(`${this.#journal}.`);
+
   /** @param {{of: number, prev?: number, status?: Message["status"], text?: string, content?: Message["content"], redacted?: boolean}} change */
   #update({ of, prev, ...change }) {
     const all = this.messages.value;
-    const at = all.findLastIndex(({ seq }) => seq === of);
+    const at = all.findLastIndex((message) => message.seq === of && this.#ours(message));
     if (at >= 0) this.messages.value = all.with(at, { ...all[at], ...change });
   }
 

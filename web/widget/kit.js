@@ -4,9 +4,11 @@
 import "./panel.js";
 
 export { Component, h, html } from "../shared/ui.js";
+export { translator } from "../shared/i18n.js";
 export { markdown, safe } from "../shared/markdown.js";
 export { Problem } from "./api.js";
 export { Icon } from "./icon.js";
+export { CHANNELS } from "./log.js";
 
 /** Give the document the style of a part that came later; a constructed sheet needs no exception in the policy. @param {string} css */
 export function dress(css) {

@@ -46,10 +46,8 @@ const keep = (value) => {
 
 /** @type {Record<string, Set<(detail: any) => void>>} */ const listeners = {};
 const emit = (/** @type {string} */ event, /** @type {unknown} */ detail) =>
-  listeners[event]?.forEach((callback) => {
-    // What a page's callback throws is the page's.
-    setTimeout(() => callback(detail));
-  });
+  // What a page's callback throws is the page's.
+  listeners[event]?.forEach((callback) => setTimeout(callback, 0, detail));
 
 class Chat extends HTMLElement {
   #button = document.createElement("button");
@@ -89,15 +87,15 @@ class Chat extends HTMLElement {
     if (kept()) (window.requestIdleCallback ?? setTimeout)(() => this.#load());
   }
 
-  /** Open the conversation; a text is put into the composer, for the person to send. @param {string} [text] */
-  open(text = "") {
+  /** Open the conversation; a text is put into the composer, for the person to send. @param {string} [text] @param {string} [link] */
+  open(text, link) {
     this.#load();
-    this.#turn(true, text);
+    this.#turn(true, text, link);
   }
 
   /** Close it; the focus goes back to the launcher. */
   close() {
-    this.#turn(false, "");
+    this.#turn(false);
     this.#button.focus();
   }
 
@@ -115,15 +113,15 @@ class Chat extends HTMLElement {
     else this.#waiting = [];
   }
 
-  /** @param {boolean} isOpen @param {string} text */
-  #turn(isOpen, text) {
+  /** @param {boolean} isOpen @param {string} [text] @param {string} [link] */
+  #turn(isOpen, text, link) {
     const changed = this.#isOpen !== isOpen;
     this.#isOpen = isOpen;
     this.#show();
     this.#fit();
     // The frame must have the focus before a field in it can take it.
     if (isOpen) this.#frame?.focus();
-    this.#tell({ type: isOpen ? "open" : "closed", text });
+    this.#tell({ type: isOpen ? "open" : "closed", text, link });
     if (changed) emit(isOpen ? "open" : "close", null);
   }
 
@@ -196,6 +194,15 @@ class Chat extends HTMLElement {
 if (!customElements.get("segue-chat")) {
   customElements.define("segue-chat", Chat);
   const chat = /** @type {Chat} */ (document.createElement("segue-chat"));
+  // A magic link: the code leaves the address at once, and nothing is done with it before somebody says yes in the frame.
+  const picked = () => {
+    const [page, link] = location.href.split("#segue=");
+    if (!link) return;
+    history.replaceState(history.state, "", page);
+    chat.open("", link);
+  };
+  picked();
+  addEventListener("hashchange", picked);
   const place = () => document.body.append(chat);
   if (document.body) place();
   else document.addEventListener("DOMContentLoaded", place);

@@ -12,8 +12,8 @@ import { markdown, safe } from "../shared/markdown.js";
 const TOGETHER = 120000;
 const NEAR = 80;
 const ROWS = 150;
-const CHANNELS = /** @type {Record<string, string>} */ ({ telegram: "Telegram", whatsapp: "WhatsApp", slack: "Slack" });
-const PLAIN = ["text", "buttons", "choice"];
+export const CHANNELS = /** @type {Record<string, string>} */ ({ telegram: "Telegram", whatsapp: "WhatsApp", slack: "Slack" });
+const PLAIN = ["text", "buttons", "choice", "command"];
 const rich = () => import("./later/rich.js");
 
 /** @extends {Component<{scene: Scene}, {behind: boolean, rows: number}>} */

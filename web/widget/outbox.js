@@ -22,7 +22,7 @@ export class Outbox {
   /**
    * @param {import("./api.js").Api} api
    * @param {import("./keep.js").Keep} keep
-   * @param {(item: Pending, answer: {id: string, seq: number}) => void} sent
+   * @param {(item: Pending, answer: {id: string, seq: number, cursor: string}) => void} sent
    */
   constructor(api, keep, sent) {
     this.#api = api;
@@ -79,10 +79,10 @@ export class Outbox {
     try {
       const body = { button, upload, text: text || undefined };
       const answer = await this.#api.call("/messages", { method: "POST", headers: { "idempotency-key": key }, body });
-      const { id, seq } = await answer.json();
+      const accepted = await answer.json();
       const item = this.items.value.find((other) => other.key === key);
       this.#save(this.items.value.filter((other) => other.key !== key));
-      if (item) this.#sent(item, { id, seq });
+      if (item) this.#sent(item, accepted);
       this.#pause.reset();
       return null;
     } catch (problem) {

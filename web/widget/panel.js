@@ -20,6 +20,9 @@ import { Tabs } from "./tabs.js";
  * @property {(message: Said) => boolean} say
  * @property {<T>(load: () => Promise<T>) => T | null} later   a part that is fetched when it is first needed; null until it is here
  * @property {(sentence: string) => void} tell   a line of calm news
+ * @property {Signal<View?>} view   what is open over the conversation
+ *
+ * @typedef {{at: "menu" | "elsewhere" | "typed"} | {at: "invite", account: string} | {at: "resume", link: string}} View
  *
  * @typedef {Pick<import("./types").Pending, "text" | "button" | "upload" | "content">} Said
  */
@@ -34,6 +37,7 @@ const TABLES = {
 };
 const menu = () => import("./later/menu.js");
 const gate = () => import("./later/gate.js");
+const sheet = () => import("./later/elsewhere.js");
 
 /** @type {import("./types").Config} */
 const config = JSON.parse(document.getElementById("config")?.textContent ?? "{}");
@@ -53,7 +57,7 @@ async function start(hello, port) {
   const isOpen = signal(!port);
   const spoken = signal("");
   const notice = signal("");
-  const menuOpen = signal(false);
+  /** @type {Signal<View?>} */ const view = signal(null);
   effect(() => tell("unread", chat.unread.value));
 
   const seen = () => isOpen.peek() && !document.hidden && chat.read();
@@ -105,7 +109,7 @@ async function start(hello, port) {
     if (message.author.kind === "customer") return;
     if (!isOpen.value || document.hidden) chat.unread.value++;
     tell("message", { id: message.id, author: message.author.kind, at: message.at });
-    const said = `${name(message)}: ${message.content?.text ?? message.text ?? ""}`;
+    const said = [name(message), message.content?.text ?? message.text].filter(Boolean).join(": ");
     heard.push(said.length > SPOKEN ? said.slice(0, SPOKEN) + "…" : said);
     if (heard.length === 1) setTimeout(() => { spoken.value = heard.join("\n"); heard = []; }, 1000);
   };
@@ -122,7 +126,7 @@ async function start(hello, port) {
     write("");
     spoken.value = "";
     heard = [];
-    menuOpen.value = false;
+    view.value = null;
   };
   const identify = async (/** @type {string} */ jwt) => (await chat.identify(jwt)) || tell("refused");
   if (port) port.onmessage = ({ data }) => {
@@ -136,6 +140,7 @@ async function start(hello, port) {
     isOpen.value = data.type === "open";
     if (!isOpen.value) return;
     if (data.text) write(String(data.text));
+    if (data.link) view.value = { at: "resume", link: String(data.link) };
     focus();
   };
 
@@ -151,38 +156,43 @@ async function start(hello, port) {
   const close = () => tell("close");
   addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && !event.defaultPrevented && close());
 
-  /** @type {Scene} */ const scene = { chat, keep, t, locale, name, say, later, tell: (line) => (notice.value = line) };
-  draw(() => html`<${Panel} ...${{ scene, notice, spoken, menuOpen, hold, close: port && close }} />`, document.body);
+  /** @type {Scene} */ const scene = { chat, keep, t, locale, name, say, later, view, tell: (line) => (notice.value = line) };
+  draw(() => html`<${Panel} ...${{ scene, notice, spoken, hold, close: port && close }} />`, document.body);
   if (hello.identity) await identify(hello.identity).catch(() => {});
   chat.run();
 }
 
-/** @param {{scene: Scene, notice: Signal<string>, spoken: Signal<string>, menuOpen: Signal<boolean>, hold: (own: Composer?) => void, close?: () => void}} props */
-function Panel({ scene, notice, spoken, menuOpen, hold, close }) {
-  const { chat, t, later } = scene;
+/** @param {{scene: Scene, notice: Signal<string>, spoken: Signal<string>, hold: (own: Composer?) => void, close?: () => void}} props */
+function Panel({ scene, notice, spoken, hold, close }) {
+  const { chat, t, later, view } = scene;
   const { assistant, brand, reply_time: replies } = chat.config.value;
   const person = chat.messages.value.findLast(({ author }) => author.kind === "agent" || author.kind === "bot")?.author;
   const agent = person?.kind === "agent" ? person.name ?? "" : "";
   const title = agent || assistant || brand || t("log");
   const line = agent ? t("subtitle_agent", { name: agent }) : replies || t("subtitle");
-  const open = menuOpen.value;
+  const over = view.value;
+  const open = over?.at === "menu";
+  const leave = () => (view.value = null);
   const Menu = open && later(menu)?.Menu;
   const gated = chat.gate.value;
   const Gate = gated && later(gate)?.Gate;
+  // Nothing of the person leaves before the gate.
+  const Sheet = over && !open && !gated && later(sheet)?.Sheet;
   return html`
     <main>
       <header>
         <span class=${`avatar ${agent ? "person" : ""}`} aria-hidden="true">${[...title][0]}</span>
         <div><h1 tabindex="-1">${title}</h1><p>${line}</p></div>
-        <button id="more" class="icon" aria-label=${t("menu")} aria-expanded=${open} onClick=${() => (menuOpen.value = !open)}><${Icon} d="M5 12h.01M12 12h.01M19 12h.01" /></button>
+        <button id="more" class="icon" aria-label=${t("menu")} aria-expanded=${open} onClick=${() => (view.value = open ? null : { at: "menu" })}><${Icon} d="M5 12h.01M12 12h.01M19 12h.01" /></button>
         ${close && html`<button class="icon" aria-label=${t("close")} onClick=${close}><${Icon} d="M6 6l12 12M18 6L6 18" /></button>`}
-        ${Menu && html`<${Menu} scene=${scene} close=${() => (menuOpen.value = false)} />`}
+        ${Menu && html`<${Menu} scene=${scene} close=${leave} />`}
       </header>
       <p class="notice" role="status">${notice.value}</p>
       <${Log} scene=${scene} />
       ${gated ? Gate && html`<${Gate} key=${gated} scene=${scene} what=${gated} />` : html`<${Composer} hold=${hold} scene=${scene} />`}
       <div class="sr" role="log" aria-live="polite">${spoken.value}</div>
       <div class="sr" role="status">${chat.typing.value && t("typing", { name: agent || assistant || t("assistant") })}</div>
+      ${Sheet && html`<${Sheet} scene=${scene} view=${over} close=${leave} />`}
     </main>
   `;
 }

@@ -48,6 +48,7 @@ export interface Session {
     color?: string;
     unread?: number;
     reply_time?: string;
+    links?: { channel: string; account: string }[];
   };
 }
 
@@ -71,6 +72,7 @@ export interface Content {
   rows?: (Choice & { description?: string })[];
   cards?: Card[];
   action?: string;
+  accounts?: string[];
   url?: string;
   alt?: string;
   name?: string;

@@ -67,7 +67,11 @@ export class Menu extends Component {
   };
 
   render() {
-    const { scene: { t } } = this.props;
+    const { scene: { chat, t, view } } = this.props;
+    const elsewhere = () => {
+      this.#close();
+      view.value = { at: "elsewhere" };
+    };
     const sure = (/** @type {boolean} */ value) => this.setState({ sure: value }, () => this.#first());
     return html`
       <div class="menu" role="group" aria-label=${t("menu")} ref=${(/** @type {HTMLElement?} */ box) => (this.#box = box)}>
@@ -76,6 +80,7 @@ export class Menu extends Component {
           <button key="no" onClick=${() => sure(false)}>${t("signout_no")}</button>
           <button key="yes" class="danger" aria-describedby="sure" onClick=${this.#signout}>${t("signout")}</button>
         ` : html`
+          ${!!chat.config.value.links?.length && html`<button key="on" onClick=${elsewhere}>${t("elsewhere")}</button>`}
           <button key="text" onClick=${() => this.#download("text")}>${t("transcript")}</button>
           <button key="html" onClick=${() => this.#download("html")}>${t("transcript_html")}</button>
           <button key="out" class="danger" onClick=${() => sure(true)}>${t("signout")}</button>

@@ -1,6 +1,6 @@
 // Contents beyond text and buttons: pictures, files, places, lists, cards. Fetched with the first of them.
 
-import { Component, Icon, dress, html, markdown, safe } from "../kit.js";
+import { CHANNELS, Component, Icon, dress, html, markdown, safe } from "../kit.js";
 import css from "./rich.css";
 
 /** @typedef {import("../types").Content} Content */
@@ -45,6 +45,8 @@ export function show(scene, content, said, live) {
       return { said, below: html`<${List} scene=${scene} rows=${content.rows ?? []} live=${live} />` };
     case "carousel":
       return { said, below: html`<${Carousel} scene=${scene} cards=${content.cards ?? []} live=${live} />` };
+    case "continue":
+      return { said, below: html`<${Onward} scene=${scene} accounts=${content.accounts ?? []} />` };
     default:
       return { said };
   }
@@ -92,6 +94,18 @@ function List({ scene: { say, t }, rows, live }) {
     <ul class="list" aria-label=${t("replies")}>
       ${rows.map((row) => html`<li key=${row.id}>${live ? html`<button onClick=${() => say({ text: row.title, button: row.id })}>${line(row)}</button>` : html`<div>${line(row)}</div>`}</li>`)}
     </ul>
+  `;
+}
+
+/** The offer to go on elsewhere. A code is made when one of them is chosen. @param {{scene: Scene, accounts: string[]}} props */
+function Onward({ scene: { t, view }, accounts }) {
+  return html`
+    <div class="onward">
+      ${accounts.map((account) => {
+        const channel = CHANNELS[account.split(":")[0]];
+        return html`<button key=${account} onClick=${() => (view.value = { at: "invite", account })}>${channel ? t("continue_on", { channel }) : t("elsewhere")}</button>`;
+      })}
+    </div>
   `;
 }
 
