@@ -146,6 +146,8 @@ class Capabilities:
     shows: frozenset[ContentKind] = frozenset({"text"})
     longest_text: int = 4000
     """Characters of one message; longer texts are split."""
+    longest_caption: int = 0
+    """Characters of the words beside an image, file, place or card; longer ones follow it. 0: as `longest_text`."""
     most_buttons: int = 0
     longest_button: int = 20
     most_rows: int = 0

@@ -9,15 +9,16 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-# The tokens of web/shared/markdown.js. The bounds keep a hostile text from being read again and again.
-_INLINE = re.compile(
+# The safe Markdown subset: the tokens of web/shared/markdown.js. The bounds keep a hostile text from being read again
+# and again. Groups: code, bold, italic, label with target, url.
+INLINE = re.compile(
     r"`(?P<code>[^`\n]{1,500})`"
     r"|\*\*(?P<bold>[^*\n]{1,1000})\*\*"
     r"|(?<![\w*])(?P<mark>[*_])(?! )(?P<italic>[^*_\n]{1,1000})(?P=mark)(?![\w*])"
     r"|\[(?P<label>[^\]\n]{1,300})\]\((?P<target>[^()\s]{1,2000})\)"
     r"|(?P<url>https?://[^\s<>\"'`*\])]*[^\s<>\"'`*\]).,;:!?])"
 )
-_BULLET = re.compile(r"^([ \t]*)[*•][ \t]+", re.MULTILINE)
+BULLET = re.compile(r"^([ \t]*)[*•][ \t]+", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]\n]{1,300}\]\([^()\s]{1,2000}\)|(?:https?://|mailto:|www\.)\S+")
 
 _PARAGRAPH = re.compile(r"[^\S\n]*\n[^\S\n]*\n\s*")
@@ -33,7 +34,7 @@ ELLIPSIS = "…"
 
 def plain(text: str) -> str:
     """The text without the marks of the safe Markdown subset; a link becomes `words (address)`."""
-    return _INLINE.sub(_unmarked, _BULLET.sub(r"\1- ", text))
+    return INLINE.sub(_unmarked, BULLET.sub(r"\1- ", text))
 
 
 def _unmarked(found: re.Match[str]) -> str:
@@ -68,7 +69,7 @@ def split(text: str, longest: int) -> tuple[str, ...]:
 def _cut(text: str, longest: int) -> tuple[int, int]:
     """Where the first piece ends and where the next begins."""
     links = list(_spans(_LINK, text, longest))
-    marked = [*links, *_spans(_INLINE, text, longest)]
+    marked = [*links, *_spans(INLINE, text, longest)]
     enough = longest // 3
     short: tuple[int, int] | None = None
     for kept in (marked, links):

@@ -112,7 +112,10 @@ def _pages(carousel: Carousel, capabilities: Capabilities) -> bool:
         "carousel" in capabilities.shows
         and capabilities.most_cards > 0
         and all(len(card.buttons) <= capabilities.most_buttons for card in carousel.cards)
-        and all(len(card.title) + len(card.text) <= capabilities.longest_text for card in carousel.cards)
+        and all(
+            len(card.title) + len(card.text) <= (capabilities.longest_caption or capabilities.longest_text)
+            for card in carousel.cards
+        )
     )
 
 
@@ -326,7 +329,7 @@ class _Rendering:
         """What is shown with its words, or before them where they are too long for one message."""
         if isinstance(media, Image):
             media = replace(media, alt=shortened(media.alt, self._can.longest_text))
-        if len(text) > self._can.longest_text:
+        if len(text) > (self._can.longest_caption or self._can.longest_text):
             return (replace(media, text=""), *self._texts(text))
         return (replace(media, text=text),)
 

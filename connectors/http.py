@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 
 import aiohttp
 from aiohttp import hdrs, web
@@ -21,6 +22,11 @@ from connectors.contract import CredentialsRejected, RefusedForGood, TryAgain, U
 
 UNSUPPORTED = Counter("segue_unsupported_total", "Authentic events that a connector has no use for", ["channel"])
 FORGED = Counter("segue_forged_total", "Requests whose signature did not hold", ["channel"])
+PARKED = Counter(
+    "segue_parked_total",
+    "Authentic events that were acknowledged and left, by why: not_understood, fault",
+    ["channel", "why"],
+)
 
 CONNECT_SECONDS = 5.0
 """To reach a platform, pool and TLS included."""
@@ -81,9 +87,15 @@ def opened_session(*, fresh: bool = False) -> aiohttp.ClientSession:
 
 
 async def post(
-    session: aiohttp.ClientSession, url: str, body: bytes, headers: Mapping[str, str], *, seconds: float
+    session: aiohttp.ClientSession,
+    url: str,
+    body: bytes | aiohttp.FormData,
+    headers: Mapping[str, str],
+    *,
+    seconds: float,
+    longest: int = LONGEST_ANSWER,
 ) -> Answer:
-    """One POST, at most `seconds` from first to last byte.
+    """One POST, at most `seconds` from first to last byte; of the answer at most `longest` bytes.
 
     Raises `TryAgain` when nothing was sent, `AnswerLost` when it may have been.
     """
@@ -100,20 +112,20 @@ async def post(
                 ),
             ) as response,
         ):
-            return Answer(response.status, dict(response.headers), await _some(response))
+            return Answer(response.status, dict(response.headers), await _some(response, longest))
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
         raise TryAgain(f"the platform cannot be reached ({type(error).__name__})", after=0) from error
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise AnswerLost(type(error).__name__) from error
 
 
-async def _some(response: aiohttp.ClientResponse) -> bytes:
+async def _some(response: aiohttp.ClientResponse, longest: int) -> bytes:
     """The answer's body, empty where it is too large or breaks off: the platform has decided by then."""
     body = bytearray()
     try:
         async for chunk in response.content.iter_chunked(16 * 1024):
             body += chunk
-            if len(body) > LONGEST_ANSWER:
+            if len(body) > longest:
                 response.close()
                 return b""
     except (aiohttp.ClientError, OSError, TimeoutError):
@@ -159,6 +171,14 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     return min(max(0.0, (at - (now or datetime.now(UTC))).total_seconds()), LONGEST_WAIT)
+
+
+def is_near(host: str) -> bool:
+    """A name without a dot, a loopback or a private address: what may be spoken to without https."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".internal", ".local"))
 
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")

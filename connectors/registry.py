@@ -81,6 +81,7 @@ CHANNELS: Mapping[str, Channel] = {
     for channel in (
         Channel("webchat", "connectors.webchat", live=True),
         Channel("webhook", "connectors.webhook"),
+        Channel("telegram", "connectors.telegram"),
     )
 }
 

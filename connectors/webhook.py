@@ -14,7 +14,6 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self, TypeVar, cast
 from urllib.parse import urlsplit
@@ -91,7 +90,7 @@ class Settings(BaseModel):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
             raise ValueError("write an address like https://shop.example/segue, without a name or password in it")
-        if parts.scheme == "http" and not _is_near(parts.hostname):
+        if parts.scheme == "http" and not http.is_near(parts.hostname):
             raise ValueError("what customers write travels by https; http is for receivers in your own network")
         return url
 
@@ -348,14 +347,6 @@ def _vendor_id(body: bytes) -> str:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
     return given if len(given) <= 200 else ""
-
-
-def _is_near(host: str) -> bool:
-    """A name without a dot, a loopback or a private address."""
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return "." not in host or host.endswith((".localhost", ".internal", ".local"))
 
 
 def _bytes(text: str) -> bytes:

@@ -16,8 +16,8 @@ Answerer = Literal["bot", "people", "nobody"]
 MOST_ATTEMPTS = 5
 """Claims of one batch without a commit, before it is given up: each of them is a worker that died."""
 
-LONGEST_TEXT = 4000
-"""Characters that a customer may write at once."""
+LONGEST_TEXT = 4096
+"""Characters that a customer may write at once: what Telegram lets them."""
 
 
 class Facts(msgspec.Struct, frozen=True):

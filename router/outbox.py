@@ -7,11 +7,21 @@ moment (`connectors/fallback.py`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 
 import structlog
 
-from connectors.contract import CredentialsRejected, Limit, Outbound, RefusedForGood, Sender, TryAgain, Unknown
+from connectors.contract import (
+    CredentialsRejected,
+    Limit,
+    Outbound,
+    RefusedForGood,
+    Sender,
+    TryAgain,
+    Unknown,
+    Unreachable,
+)
 from connectors.fallback import rendered
 from router import metrics
 from router.loop import ReadyLoop, backoff
@@ -89,8 +99,13 @@ class Outbox:
             if attempt.tries >= MOST_TRIES:
                 return await self._settle(attempt, "failed", "gave_up")
             delay = int(error.after * 1000) or backoff(attempt.tries, longest=600)
-            return await self._settle(attempt, "retry", "try_again", delay=delay)
+            taken = max(error.taken, attempt.taken)
+            return await self._settle(attempt, "retry", "try_again", delay=delay, taken=taken)
         except RefusedForGood as error:
+            if isinstance(error, Unreachable):
+                # Not marked now, it is found out by the next message.
+                with contextlib.suppress(StoreUnavailable):
+                    await self._store.reachable(attempt.lane.customer, attempt.identity, str(error) or "gone")
             return await self._settle(attempt, "failed", str(error)[:200] or "refused")
         except CredentialsRejected:
             log.error("outbox.credentials_rejected", account=account, remedy="give the account new credentials")
@@ -111,6 +126,7 @@ class Outbox:
             parts=rendered(content, sender.capabilities, language) if content else (),
             author=attempt.entry.author,
             tries=attempt.tries,
+            taken=attempt.taken,
         )
 
     async def _settle(
@@ -122,6 +138,7 @@ class Outbox:
         vendor_id: str = "",
         delay: int = 0,
         counts: bool = True,
+        taken: int = 0,
     ) -> bool:
         account = attempt.lane.account
         metrics.DELIVERIES.labels(account.partition(":")[0], result).inc()
@@ -137,7 +154,7 @@ class Outbox:
         for pause in (*SETTLE_PAUSES, None):
             try:
                 await self._store.lanes.settle(
-                    attempt, result, vendor_id=vendor_id, reason=reason, delay=delay, counts=counts
+                    attempt, result, vendor_id=vendor_id, reason=reason, delay=delay, counts=counts, taken=taken
                 )
                 break
             except StoreUnavailable:

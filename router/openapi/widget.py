@@ -54,7 +54,7 @@ def _send() -> dict[str, Any]:
         "additionalProperties": False,
         "anyOf": [{"required": ["text"]}, {"required": ["button"]}, {"required": ["upload"]}],
         "properties": {
-            "text": {**optional, "maxLength": 4000},
+            "text": {**optional, "maxLength": 4096},
             "button": {**optional, "description": "Id of an offered button; `text` is its title as it was seen"},
             "upload": {**optional, "description": "Id of a file of yours; `text` goes with it"},
         },

@@ -14,7 +14,7 @@ keys of a customer live together and one script may touch them all. Times are mi
     {s}bt:<c>               hash    30 days          offered buttons: id → "<seq> <JSON of payload and title>", last 200
     {s}run                  zset    for ever         customer → when it may be claimed: ready, leased and delayed in one
     {s}out:<c>:<account>    list    until settled    lane: "<seq> <author letter> <control number> <identity>"
-    {s}oh:<c>:<account>     hash    1 day, if empty  head of the lane: fence, at (tries), phase, tat (bucket)
+    {s}oh:<c>:<account>     hash    1 day, if empty  head: fence, at (tries), phase, tat (bucket), pd (parts taken)
     {s}out:run              zset    for ever         "<customer> <account>" → when its head may be tried
     {s}ds:<c>               hash    last 500         seq of an outbound message → its delivery state
     {s}mid:<c>              zset    30 days          "<account>/<vendor id>" → seq

@@ -42,10 +42,10 @@ class Lanes:
         )
         if answer[0] != b"ok":
             return None
-        _, fence, tries, item, entry = answer
+        _, fence, tries, item, entry, taken = answer
         seq, _, _, identity = item.decode().split(" ", 3)
         read = _read_entry.decode(entry)
-        return Try(lane, int(fence), int(tries), int(seq), Identity.parse(identity), read)
+        return Try(lane, int(fence), int(tries), int(seq), Identity.parse(identity), read, int(taken))
 
     async def settle(
         self,
@@ -56,8 +56,12 @@ class Lanes:
         reason: str = "",
         delay: int = 0,
         counts: bool = True,
+        taken: int = 0,
     ) -> bool:
-        """What became of a try. False when it is no longer the one under way. May be run again after a lost reply."""
+        """What became of a try. False when it is no longer the one under way. May be run again after a lost reply.
+
+        `taken` parts were taken before a retry became necessary: the next try is told.
+        """
         lane = attempt.lane
         settled = await self._runner.run(
             "settle",
@@ -71,6 +75,7 @@ class Lanes:
             reason,
             delay,
             int(counts),
+            taken,
         )
         return bool(settled)
 

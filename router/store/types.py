@@ -124,6 +124,8 @@ class Try:
     seq: int
     identity: Identity
     entry: Entry
+    taken: int = 0
+    """Parts that the platform took in an earlier try."""
 
 
 SendResult = Literal["sent", "retry", "failed", "unknown"]

@@ -34,9 +34,24 @@ class Failure:
     after: float | None = None
 
 
+TEXTS = (
+    "oi",
+    "  com espaço dos dois lados\n",
+    "👨‍👩‍👧‍👦 👍🏽 🇧🇷",
+    "שלום \u202eעולם",
+    "e\u0301 é",
+    "a\u0000b",
+    "/outra {} <b>&amp;",
+    "ç" * 4096,
+)
+"""What has to arrive as it was written."""
+
+
 class Case(Protocol):
     account: str
     """The account's name in the settings."""
+    people: Sequence[str]
+    """Ids as the platform gives them; what goes out goes to the first."""
     secrets: Sequence[str]
     """What no log and no error may show."""
     nonsense_status: int
@@ -72,7 +87,7 @@ class Case(Protocol):
         """From now on, this."""
 
     def executed(self) -> Sequence[str]:
-        """Our ids of the messages that the platform shows its people, each as often as it does."""
+        """The messages that the platform shows its people, each as often as it does: by our id where it takes one."""
 
     def complaints(self) -> Sequence[str]:
         """What the platform would have refused of what it was sent."""

@@ -36,6 +36,7 @@ def _in(seconds: int) -> str:
 
 class WebhookCase:
     account = "main"
+    people: Sequence[str] = ("ana", "5511987654321", "ANA", "josé/ünï %2F:1")
     secrets: Sequence[str] = (SECRET, SECRET.removeprefix("whsec_"))
     nonsense_status = 400
     path = "/channels/webhook/main"

@@ -57,6 +57,31 @@ async def test_a_lane_is_delivered_in_order(store: Store) -> None:
     assert await store.lanes.ready(range(256)) == []
 
 
+async def test_parts_that_were_taken_are_told_to_every_later_try_of_that_message_alone(store: Store) -> None:
+    await offered(store, "um", "dois")
+    first = await reserved(store)
+    assert first.taken == 0
+    assert await store.lanes.settle(first, "retry", reason="try_again", taken=2)
+    again = await reserved(store)
+    assert (again.tries, again.taken) == (2, 2)
+    assert await store.lanes.settle(again, "retry", reason="limit", counts=False)
+    third = await reserved(store)
+    assert (third.tries, third.taken) == (2, 2)
+    assert await store.lanes.settle(third, "sent")
+    assert (await reserved(store)).taken == 0
+
+
+async def test_parts_of_a_message_whose_try_died_are_not_taken_for_those_of_the_next(store: Store) -> None:
+    await offered(store, "um", "dois")
+    assert await store.lanes.settle(await reserved(store), "retry", reason="try_again", taken=1)
+    await reserved(store)
+    store.offset += LEASE + 1
+    assert await store.lanes.reserve(LANE, lease=LEASE, safe=False, bucket=Bucket()) is None
+    assert await state(store, 2) == "unknown"
+    following = await reserved(store)
+    assert (following.entry.id, following.taken) == ("dois", 0)
+
+
 async def test_of_many_workers_one_gets_the_head(store: Store) -> None:
     await offered(store, "um")
     tries = await asyncio.gather(

@@ -32,7 +32,7 @@ async def ask(
         (b'{"text": 5}', "Expected `str | null`, got `int` - at `$.text`"),
         (b"{}", "text or button is needed"),
         (b'{"text": "   "}', "an empty message"),
-        (json.dumps({"text": "x" * 4001}).encode(), "a message of more than 4000 characters"),
+        (json.dumps({"text": "x" * 4097}).encode(), "a message of more than 4096 characters"),
         (b'{"text": "oi", "customer": "me"}', "Object contains unknown field `customer`"),
     ],
 )

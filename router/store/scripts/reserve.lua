@@ -2,7 +2,7 @@
 -- a head whose try died is told apart from one that was never tried.
 -- KEYS state, journal, events, lanes' run, lane, head, delivery states
 -- ARGV offset, customer, lane member, account, lease, whether a repeat is safe (1 or 0), bucket: ms between two, burst
--- Answers {'ok', fence, tries, item, entry} | {'later', ms} | {'idle'} | {'dropped' or 'unknown', seq}
+-- Answers {'ok', fence, tries, item, entry, parts taken before} | {'later', ms} | {'idle'} | {'dropped' or 'unknown', seq}
 local st, jr, ev, run, lane, head, ds = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local customer, member, account, lease, safe = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local every, burst = tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -23,13 +23,13 @@ end
 local _, held_until = holder(s[2], t)
 if held_until then return {'later', held_until - t} end
 local seq, author, control = string.match(item, '^(%d+) (%a) (%d+) ')
-local h = redis.call('HMGET', head, 'phase', 'tat')
+local h = redis.call('HMGET', head, 'phase', 'tat', 'pd')
 -- A capital: its try died before a merge took it along.
 local tried = h[1] == 'sending' or string.find(author, '%u') ~= nil
 
 local function pass(status, reason)
   redis.call('LPOP', lane)
-  redis.call('HDEL', head, 'phase', 'at')
+  redis.call('HDEL', head, 'phase', 'at', 'pd')
   settle_status(st, jr, ev, ds, t, customer, channel, seq, status, reason)
   if redis.call('LLEN', lane) == 0 then
     redis.call('ZREM', run, member)
@@ -63,4 +63,4 @@ redis.call('HSET', head, 'phase', 'sending')
 redis.call('PERSIST', head)
 redis.call('ZADD', run, t + lease, member)
 local found = redis.call('XRANGE', jr, seq .. '-0', seq .. '-0')
-return {'ok', fence, tries, item, found[1] and found[1][2][2] or ''}
+return {'ok', fence, tries, item, found[1] and found[1][2][2] or '', tonumber(h[3] or 0)}
