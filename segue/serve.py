@@ -18,8 +18,9 @@ import structlog
 from aiohttp import web
 
 from connectors import registry
-from connectors.contract import Door, Ports
+from connectors.contract import Door, Ports, ShowsTyping
 from connectors.media import MediaFolder
+from connectors.registry import Poller
 from connectors.sealing import Seals
 from connectors.webchat import Brand, Refused
 from router.bot import Bot
@@ -41,6 +42,7 @@ from router.web import Health, Pages, application
 from router.worker import Worker
 from segue.keys import load_keys
 from segue.observability import configure_logging
+from segue.polling import Polling
 from segue.settings import ROOT, Settings, SettingsError
 from segue.widget import widget
 
@@ -145,9 +147,9 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
             health.parts["room"] = _remembered(lambda: _room_state(room))
         routes = health.routes()
         close_streams = None
+        room.start()
+        house.push_async_callback(room.stop)
         if role != "worker":
-            room.start()
-            house.push_async_callback(room.stop)
             feed = JournalFeed(store, hints)
             feed.start()
             house.push_async_callback(feed.stop)
@@ -162,11 +164,15 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
                 assistant=str(files.brand["assistant"]),
                 capabilities={account: channel.capabilities for account, channel in channels.items()},
             )
-            turns = Turns(store, bot, voice)
+            typing = {account: channel for account, channel in channels.items() if isinstance(channel, ShowsTyping)}
+            turns = Turns(store, bot, voice, typing)
             merging = Merging(store)
             house.push_async_callback(merging.close)
             sweeps = Sweeps(store, merging)
-            await _work(house, store, bot, Outbox(store, channels, hints), sweeps, Worker(store, turns, hints))
+            polling = Polling(store, {account: one for account, one in channels.items() if isinstance(one, Poller)})
+            house.push_async_callback(polling.stop)
+            outbox = Outbox(store, channels, hints)
+            await _work(house, store, bot, outbox, sweeps, polling, Worker(store, turns, hints))
         app = application(routes, Refused)
         if close_streams:
             end = close_streams
@@ -175,7 +181,13 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
 
 
 async def _work(
-    house: contextlib.AsyncExitStack, store: Store, bot: Bot, outbox: Outbox, sweeps: Sweeps, worker: Worker
+    house: contextlib.AsyncExitStack,
+    store: Store,
+    bot: Bot,
+    outbox: Outbox,
+    sweeps: Sweeps,
+    polling: Polling,
+    worker: Worker,
 ) -> None:
     """Messages wait in their mailboxes until there is a bot to ask; an apology for a slow start helps nobody."""
     house.push_async_callback(outbox.stop)
@@ -186,6 +198,7 @@ async def _work(
         if await _format_fits(store):
             outbox.start()
             sweeps.start()
+            polling.start()
             while not await bot.ready():  # noqa: ASYNC110  another process's readiness has no event
                 await asyncio.sleep(0.25)
             worker.start()
