@@ -15,6 +15,7 @@ BENCHES = {
     "turn": "the bot's CPU for one turn",
     "start": "from nothing to the first answer; a second start",
     "memory": "router and bot worker after real work, and what an idle one uses",
+    "links": "what moving a conversation takes, and a turn of somebody on five channels",
     "growth": "a message's cost with many customers, and after many turns",
 }
 

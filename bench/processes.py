@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self, TypeVar
 
 import redis
@@ -129,7 +129,17 @@ class InstantBot(Process):
 class Router(Process):
     """`segue serve`, as it runs in production."""
 
-    def __init__(self, folder: Path, name: str, redis_url: str, bot: Path, *, burst_ms: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        redis_url: str,
+        bot: Path,
+        *,
+        burst_ms: int = 0,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`settings` as variables of the environment, beside those that every bench has."""
         self.port = free_port()
         env = {
             "SEGUE_DATA_DIR": str(folder / name),
@@ -140,6 +150,7 @@ class Router(Process):
             "SEGUE_WIDGET__BURST_MS": str(burst_ms),
             "SEGUE_SERVER__RATE_LIMITS": "false",
             "SEGUE_CONFIG": "",
+            **settings,
         }
         argv = (sys.executable, "-P", "-m", "segue", "serve", "--role", "all")
         super().__init__(f"router ({name})", argv, cores=SERVER_CORE, env=env, log=folder / f"{name}.log")
@@ -171,8 +182,14 @@ class House:
         """`events`: how many the dialogue's window holds."""
         return self._kept(InstantBot(self.folder, name, events))
 
-    def router(self, redis_process: RedisProcess, bot: InstantBot, name: str = "router") -> Router:
-        return self._kept(Router(self.folder, name, redis_process.url, bot.socket))
+    def router(
+        self,
+        redis_process: RedisProcess,
+        bot: InstantBot,
+        name: str = "router",
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> Router:
+        return self._kept(Router(self.folder, name, redis_process.url, bot.socket, settings=settings))
 
     def echo(self) -> Echo:
         return self._kept(Echo(self.folder))

@@ -254,7 +254,7 @@ class Turns(MessageProcessor):
     ) -> dict[str, Any]:
         events = list(tracker.events)
         new = events[given:]
-        responses, requests = _split_handoffs(output.responses)
+        responses, requests = _split_requests(output.responses)
         answer: dict[str, Any] = {
             "outcome": "answered" if responses or requests else "silent",
             "events": [_dump(event) for event in new],
@@ -295,13 +295,14 @@ def _dump(event: Event) -> dict[str, Any]:
     return slim(dumped)
 
 
-def _split_handoffs(given: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+def _split_requests(given: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     responses, requests = [], []
     for response in given:
         custom = response.get("custom")
         ours = custom.get("segue") if isinstance(custom, dict) else None
-        if isinstance(ours, dict) and "handoff" in ours:
-            requests.append({"kind": "handoff", "reason": str(ours["handoff"])})
+        asked = [kind for kind in ("handoff", "continue") if isinstance(ours, dict) and kind in ours]
+        if asked:
+            requests.extend({"kind": kind, "reason": str(ours[kind])} for kind in asked)
             rest = {key: value for key, value in custom.items() if key != "segue"}
             response = {key: value for key, value in response.items() if key != "custom"}
             if rest:

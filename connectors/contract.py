@@ -158,6 +158,8 @@ class Capabilities:
     """The platform drops a repeat of our message id, so that a send whose answer was lost may be repeated."""
     receipts: frozenset[DeliveryState] = frozenset()
     """What the platform tells us behind *sent*."""
+    introduces: bool = True
+    """We say who we are on first contact; False where the platform has done so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +246,33 @@ class Ports:
     """Where the world reaches us; empty when only this machine does."""
     once: Callable[[str, float], Awaitable[bool]] | None = None
     """False when that name was given within so many seconds, by any process."""
+
+
+# ── Links: how a conversation moves ─────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A link code that was just made: shown once, never stored in clear.
+
+    `url` opens the channel `account` with it, and is empty where the code is typed. `code` reads ABCD-EFGH.
+    """
+
+    account: str
+    url: str = field(repr=False)
+    code: str = field(repr=False)
+    expires_at: Milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """One identity of a customer. `id` is opaque; `here` is the one that asks, `chosen` the one that gets replies."""
+
+    id: str
+    account: str
+    here: bool
+    chosen: bool
+    since: Milliseconds
 
 
 # ── Feed: what a live channel reads ─────────────────────────────────────────────────────────────────────────────────

@@ -42,6 +42,7 @@ from connectors.contract import (
     RefusedForGood,
     StatusReport,
 )
+from connectors.phone import NotANumber, canonical
 
 _Kind = TypeVar("_Kind", bound=msgspec.Struct)
 
@@ -77,6 +78,10 @@ class Settings(BaseModel):
     most_rows: Annotated[int, Field(ge=0)] = 10
     most_cards: Annotated[int, Field(ge=0)] = 10
     markdown: bool = True
+    people: Literal["opaque", "phone"] = "opaque"
+    """What the ids of people are. As telephone numbers, those with and without Brazil's ninth digit are one person."""
+    introduce: bool = True
+    """On first contact we say that an assistant answers, and whose. Switch it off if your own system does."""
 
     @field_validator("secret")
     @classmethod
@@ -203,11 +208,21 @@ class Webhook:
     async def _take(self, body: bytes, trace: str) -> dict[str, Any]:
         match parsed(body, self.account, Milliseconds(int(self._clock() * 1000))):
             case Inbound() as inbound:
-                accepted = await self._door.accept(replace(inbound, trace=trace))
+                known = replace(inbound, identity=self._one_person(inbound.identity), trace=trace)
+                accepted = await self._door.accept(known)
                 return {"id": accepted.id, "seq": accepted.seq, "repeated": accepted.repeated}
             case StatusReport() as report:
-                await self._door.report(report)
+                await self._door.report(replace(report, identity=self._one_person(report.identity)))
                 return {}
+
+    def _one_person(self, identity: Identity) -> Identity:
+        """Raises `NotUnderstood`."""
+        if self._settings.people == "opaque":
+            return identity
+        try:
+            return Identity(identity.account, canonical(identity.id))
+        except NotANumber as error:
+            raise NotUnderstood("the id of a person is no telephone number") from error
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         """Raises `NotAuthentic`. The signature is looked at before the time, and every one that was given."""
@@ -234,6 +249,7 @@ class Webhook:
             most_cards=given.most_cards,
             markdown=given.markdown,
             idempotent=given.idempotent,
+            introduces=given.introduce,
             receipts=frozenset[DeliveryState](("delivered", "read", "failed")),
         )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 import msgspec
 
 from connectors.content import Content, Text
+from connectors.contract import CustomerId, Identity
 
 Control = Literal["bot", "queued", "human"]
 """Who may speak."""
@@ -32,6 +34,11 @@ def who_answers(facts: Facts) -> Answerer:
     if facts.control != "bot":
         return "people"
     return "nobody" if facts.attempts > MOST_ATTEMPTS else "bot"
+
+
+def is_first_contact(seq: int) -> bool:
+    """Whether a message with this seq is the first that this identity's journal holds."""
+    return seq == 1
 
 
 def joins_burst(content: Content) -> bool:
@@ -64,3 +71,58 @@ def asked(batch: tuple[Content, ...], payload: str | None) -> Asked:
     if payload is not None:
         return Asked(payload=payload)
     return Asked(text="\n".join(content.text for content in batch if content.text))
+
+
+# ── moving a conversation ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One side of a link: who it is, the signed logins it has, and whether it said anything before."""
+
+    customer: CustomerId
+    logins: frozenset[str]
+    fresh: bool
+
+
+LinkVerdict = Literal["same", "two_logins", "ask_redeemer", "ask_maker", "merge"]
+
+
+def link_verdict(redeemer: Side, maker: Side, *, agreed: bool = False) -> LinkVerdict:
+    """Who has something to disclose confirms, on their own channel (decision 0005). `agreed`: the redeemer has.
+
+    A leaked code shows its finder the open case alone; a code that an attacker gave to a victim asks the victim first.
+    """
+    if redeemer.customer == maker.customer:
+        return "same"
+    if redeemer.logins and maker.logins and redeemer.logins != maker.logins:
+        return "two_logins"
+    if not agreed and (redeemer.logins or not redeemer.fresh):
+        return "ask_redeemer"
+    return "ask_maker" if maker.logins else "merge"
+
+
+def signed_logins(identities: Iterable[Identity]) -> frozenset[str]:
+    """Those for whom a shop's server vouched: `webchat:<site>` and `u:<its id of the person>`."""
+    return frozenset(str(one) for one in identities if one.channel == "webchat" and one.id.startswith("u:"))
+
+
+# ── where a reply goes ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Route(msgspec.Struct, frozen=True):
+    """`to` None: nobody can be written to; it is held until the customer comes."""
+
+    to: Identity | None
+    why: Literal["used", "chosen", "unreachable", "held"]
+
+
+def route(used: Identity, chosen: Identity | None, others: Sequence[Identity], barred: Collection[Identity]) -> Route:
+    """The channel that the customer chose, else the one last used; if it cannot be written to, the next by last use."""
+    if chosen and chosen not in barred:
+        return Route(chosen, "used" if chosen == used else "chosen")
+    if used not in barred:
+        return Route(used, "used")
+    for other in others:
+        if other not in barred:
+            return Route(other, "unreachable")
+    return Route(None, "held")

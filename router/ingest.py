@@ -23,7 +23,7 @@ from connectors.contract import (
     StatusReport,
     TryAgain,
 )
-from router import conversation, metrics
+from router import codes, conversation, metrics
 from router.store import Enqueued, Entry, Erased, MailboxFull, Moved, Moving, NotMine, Store, StoreUnavailable
 from router.store.kin import PATIENCE, at_home
 
@@ -42,6 +42,8 @@ class Ingest:
     window: Callable[[str], int]
     """The burst window of a channel, in milliseconds."""
     answers_now: Callable[[], Awaitable[bool]]
+    digest: Callable[[str, str], str]
+    """A keyed hash by purpose and text: link codes are known by nothing else."""
     no_room: Callable[[], str] = lambda: ""
     """Why messages are turned away now; empty when there is room."""
 
@@ -149,7 +151,7 @@ class Ingest:
         raise TryAgain("this customer is being moved", after=2)
 
     async def _written(self, customer: CustomerId, inbound: Inbound, window: int) -> Enqueued:
-        content = await self._checked(customer, inbound.content)
+        content, link = await self._without_code(inbound, await self._checked(customer, inbound.content))
         entry = Entry(
             kind="message",
             author=_CUSTOMER,
@@ -158,13 +160,14 @@ class Ingest:
             content=content,
             at=inbound.at,
             trace=inbound.trace or uuid_utils.uuid4().hex,
+            link=link,
         )
         return await self.store.enqueue(
             customer,
             inbound.identity,
             entry,
             dedupe=inbound.dedupe,
-            joins=window > 0 and conversation.joins_burst(content),
+            joins=window > 0 and not link and conversation.joins_burst(content),
             window=window,
             journal=uuid_utils.uuid4().hex[16:],
             conversation=str(uuid_utils.uuid7()),
@@ -175,6 +178,26 @@ class Ingest:
     async def _customer(self, inbound: Inbound, proposed: CustomerId) -> CustomerId:
         known = await self.store.remembered_customer(inbound.identity)
         return known or await self.store.adopt_identity(inbound.identity, proposed)
+
+    async def _without_code(self, inbound: Inbound, content: Content) -> tuple[Content, str]:
+        """The content as it may be kept, and the keyed hash of the link code that came with it, or nothing."""
+        if inbound.link:
+            return content, await self._named(inbound.link)
+        if not isinstance(content, Text):
+            return content, ""
+        for code in codes.found_in(content.text):
+            if link := await self.store.links.named(self.digest("code", code)):
+                return Text(codes.hidden(content.text, code)), link
+        if codes.is_nothing_else(content.text):
+            # One that we never made, or have forgotten: it is answered as what it was meant to be.
+            return Text(codes.HIDDEN), self.digest("code", content.text)
+        return content, ""
+
+    async def _named(self, link: str) -> str:
+        if code := codes.typed(link):
+            typed = self.digest("code", code)
+            return await self.store.links.named(typed) or typed
+        return self.digest("token", link)
 
     async def _checked(self, customer: CustomerId, content: Content) -> Content:
         if isinstance(content, Choice):

@@ -16,6 +16,11 @@ BOT_GONE = Counter("segue_bot_gone_total", "Questions whose bot worker was gone 
 TURN_SECONDS = Histogram("segue_turn_seconds", "Claim to commit", buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10))
 MERGES = Counter("segue_merges_total", "Merges of two customers that are over: done, undone, void", ["phase"])
 LEASES_LOST = Counter("segue_leases_lost_total", "Turns dropped because another worker had the customer")
+LINKS = Counter("segue_links_total", "Link codes by what came of them", ["what", "channels"])
+"""offered · redeemed · arrived · disputed, with `from>to`; unknown, used, expired, with the channel that tried."""
+REROUTED = Counter(
+    "segue_rerouted_total", "Replies that could not go where the customer wrote last", ["why", "channel"]
+)
 STREAMS = Gauge("segue_streams", "Open widget streams")
 
 

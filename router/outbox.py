@@ -7,13 +7,15 @@ moment (`connectors/fallback.py`).
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from connectors.content import Content, Continue
 from connectors.contract import (
     CredentialsRejected,
+    CustomerId,
+    Identity,
     Limit,
     Outbound,
     RefusedForGood,
@@ -46,13 +48,30 @@ CREDENTIALS_PAUSE = 60_000
 """Milliseconds between tries while the platform refuses our credentials: only the operator can mend that."""
 
 
+Elsewhere = Callable[[Try, str], Awaitable[None]]
+"""What becomes of a message whose person cannot be written to there, for the given reason."""
+
+SpelledOut = Callable[[CustomerId, Identity, Continue], Awaitable[Content]]
+"""An offer to go on elsewhere with its links, made at the moment it is sent."""
+
+
 class Outbox:
     """`senders` by channel account; an account without one has its lanes wait."""
 
     def __init__(
-        self, store: Store, senders: Mapping[str, Sender], hints: Hints, *, lease: int = LEASE, at_once: int = 64
+        self,
+        store: Store,
+        senders: Mapping[str, Sender],
+        hints: Hints,
+        *,
+        elsewhere: Elsewhere,
+        spelled_out: SpelledOut,
+        lease: int = LEASE,
+        at_once: int = 64,
     ) -> None:
         self._store = store
+        self._elsewhere = elsewhere
+        self._spelled_out = spelled_out
         self._senders = senders
         self._lease = lease
         self._loop = ReadyLoop("outbox", store.lanes.ready, self._deliver, at_once=at_once)
@@ -101,11 +120,11 @@ class Outbox:
             delay = int(error.after * 1000) or backoff(attempt.tries, longest=600)
             taken = max(error.taken, attempt.taken)
             return await self._settle(attempt, "retry", "try_again", delay=delay, taken=taken)
+        except Unreachable as error:
+            # First where it goes now, then what became of it: dying in between does the first once more, to no effect.
+            await self._elsewhere(attempt, str(error) or "unreachable")
+            return await self._settle(attempt, "failed", str(error)[:200] or "unreachable")
         except RefusedForGood as error:
-            if isinstance(error, Unreachable):
-                # Not marked now, it is found out by the next message.
-                with contextlib.suppress(StoreUnavailable):
-                    await self._store.reachable(attempt.lane.customer, attempt.identity, str(error) or "gone")
             return await self._settle(attempt, "failed", str(error)[:200] or "refused")
         except CredentialsRejected:
             log.error("outbox.credentials_rejected", account=account, remedy="give the account new credentials")
@@ -120,6 +139,8 @@ class Outbox:
         state = await self._store.state(attempt.lane.customer, "lang", "loc")
         language = speakable(state.get("lang") or state.get("loc", ""))
         content = attempt.entry.content
+        if isinstance(content, Continue):
+            content = await self._spelled_out(attempt.lane.customer, attempt.identity, content)
         return Outbound(
             id=attempt.entry.id,
             to=attempt.identity,

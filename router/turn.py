@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import structlog
 
-from connectors.content import Button, Buttons, Choice, Content, Image, Text
-from connectors.contract import Identity, ShowsTyping
+from connectors.content import Button, Buttons, Choice, Command, Content, Continue, Image, Placeholder, Text
+from connectors.contract import Identity
 from router import conversation, metrics
 from router.bot import Answer, Bot, Question, Response, joined_window
 from router.bot_workers import BotFailure
+from router.linking import OURS, Linking
+from router.routing import Routing
 from router.store import Claim, Commit, NewEntry, Store, StoreUnavailable
 from router.text import speakable
 from router.voice import Voice
 
 log = structlog.get_logger()
 
+HELP = "/help"
+"""What a platform's own command for help means to the bot."""
+
 TYPING_AFTER = 0.15
 """Seconds of a turn after which the bot is shown typing; most answers are there before."""
-
-TYPING_AGAIN = 4.0
-"""Seconds after which a platform is told so again: it shows it for some five."""
 
 MOMENT_AFTER = 5.0
 """Seconds of a turn after which the customer is told that it takes a moment."""
@@ -44,13 +46,21 @@ class Turns:
     store: Store
     bot: Bot
     voice: Voice
-    typing: Mapping[str, ShowsTyping] = field(default_factory=dict)
-    """Of channel accounts whose platform can show it."""
+    linking: Linking
+    routing: Routing
+    elsewhere: Callable[[Identity], tuple[str, ...]] = lambda identity: ()
+    """Accounts of other channels that a conversation can go on at."""
 
     async def run(self, claim: Claim) -> Commit:
         """What this turn leaves behind. The caller commits it."""
-        if claim.batch[0].entry.kind == "merged":
-            return Commit()
+        first = claim.batch[0].entry
+        if first.kind == "merged":
+            return await self.linking.arrival(claim)
+        if first.link:
+            return await self.linking.redeem(claim)
+        payload = await self._tapped(claim)
+        if payload and payload.startswith(OURS):
+            return await self.linking.tapped(claim, payload)
         control = claim.state.get("ctl", "bot")
         facts = conversation.Facts(control=control, attempts=claim.attempts)  # type: ignore[arg-type]
         match conversation.who_answers(facts):
@@ -61,16 +71,42 @@ class Turns:
                 metrics.TURNS.labels("dead").inc()
                 return self._apology(claim, dead="attempts")
             case "bot":
-                said = tuple(written.entry.content for written in claim.batch if written.entry.content is not None)
-                if conversation.wordless(said):
-                    return self._offer_person(claim, "file_received")
-                return await self._ask_bot(claim)
+                return await self._introduced(claim, await self._answered(claim, payload))
 
-    async def _ask_bot(self, claim: Claim) -> Commit:
-        question = await self._question(claim)
+    async def _answered(self, claim: Claim, payload: str | None) -> Commit:
+        said = tuple(written.entry.content for written in claim.batch if written.entry.content is not None)
+        if isinstance(said[0], Command):
+            answer = self.linking.commanded(claim, said[0])
+            return answer or await self._ask_bot(claim, HELP)
+        if isinstance(said[-1], Placeholder):
+            return self._offer_person(claim, "placeholder_received")
+        if conversation.wordless(said):
+            return self._offer_person(claim, "file_received")
+        return await self._ask_bot(claim, payload)
+
+    async def _introduced(self, claim: Claim, commit: Commit) -> Commit:
+        """What is said around an answer: who we are, on first contact; that the conversation went on, where it was."""
+        before: list[NewEntry] = []
+        state = dict(commit.state)
+        there = self.voice.capabilities.get(claim.identity.account)
+        if conversation.is_first_contact(claim.batch[0].seq) and there and there.introduces:
+            before.append(self.linking.first_contact(claim))
+        if claim.state.get("ns") == "back":
+            before.append(self.voice.says(claim, "came_back"))
+            state["ns"] = ""
+        here, last = str(claim.identity), claim.state.get("lt", "")
+        if last != here:
+            state["lt"] = here
+            if last:
+                left = await self.routing.moved_on(claim, last)
+                before.extend(left.entries)
+                state.update(left.state)
+        return msgspec.structs.replace(commit, entries=[*before, *commit.entries], state=state)
+
+    async def _ask_bot(self, claim: Claim, payload: str | None) -> Commit:
         try:
-            answer = await self._thought(claim, question)
-            commit = self._answer(claim, answer, joined_window(claim.window, answer))
+            answer = await self._thought(claim, self._question(claim, payload))
+            commit = await self._routed(claim, self._answer(claim, answer, joined_window(claim.window, answer)))
         except BotFailure as failure:
             log.warning("turn.failed", turn=claim.turn_id, trace=claim.trace, kind=failure.kind, where=failure.where)
             metrics.TURNS.labels("failed").inc()
@@ -78,13 +114,15 @@ class Turns:
         metrics.turns(answer.outcome).inc()
         return commit
 
-    async def _question(self, claim: Claim) -> Question:
+    async def _tapped(self, claim: Claim) -> str | None:
+        """What the tapped button means, by the store; None for words and for a button that is no longer known."""
         contents = tuple(written.entry.content for written in claim.batch if written.entry.content is not None)
-        payload: str | None = None
-        button = self._button(claim, contents)
-        if button:
-            offered = await self.store.find_button(claim.customer, button)
-            payload = offered.payload if offered else None
+        button = self._button(claim, contents) if contents else None
+        offered = await self.store.find_button(claim.customer, button) if button else None
+        return offered.payload if offered else None
+
+    def _question(self, claim: Claim, payload: str | None) -> Question:
+        contents = tuple(written.entry.content for written in claim.batch if written.entry.content is not None)
         asked = conversation.asked(contents, payload)
         locale = claim.state.get("loc", "")
         return Question(
@@ -114,8 +152,6 @@ class Turns:
 
         def think() -> None:
             thinking.append(asyncio.create_task(self._show_work(claim), name=f"thinking {claim.turn_id}"))
-            if shows := self.typing.get(claim.identity.account):
-                thinking.append(asyncio.create_task(_keep_typing(shows, claim.identity)))
 
         # Most answers are there before: they cost a timer and no task.
         slow = asyncio.get_running_loop().call_later(TYPING_AFTER, think)
@@ -138,10 +174,24 @@ class Turns:
         finally:
             await self.store.hint_typing(claim.customer, on=False)
 
+    async def _routed(self, claim: Claim, commit: Commit) -> Commit:
+        """Answers go where the customer wrote, unless they chose another channel."""
+        chosen = claim.state.get("to", "")
+        if chosen in ("", str(claim.identity)):
+            return commit
+        route, notice = await self.routing.of(claim, chosen)
+        to = route.to or claim.identity
+        if to == claim.identity:
+            return commit
+        there = [self.voice.sent_to(new, to) for new in commit.entries]
+        state = {**commit.state, **notice.state, "num": self.voice.numbered(there)}
+        return msgspec.structs.replace(commit, entries=[*notice.entries, *there], state=state)
+
     # ── composing ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _answer(self, claim: Claim, answer: Answer, window: bytes) -> Commit:
         entries = [new for response in answer.responses for new in self._composed(claim, response)]
+        entries.extend(self._offered_elsewhere(claim, answer))
         state = {
             "lang": answer.language.current or claim.state.get("lang", ""),
             "lv": str(answer.language.votes),
@@ -160,6 +210,17 @@ class Turns:
         if items > MOST_ITEMS or size > LARGEST_COMMIT:
             raise BotFailure("too_large", f"{items} items, {size} bytes")
         return Commit(entries=entries, state=state, window=window, events=events)
+
+    def _offered_elsewhere(self, claim: Claim, answer: Answer) -> list[NewEntry]:
+        """The bot found that the customer wants to go on elsewhere. Links are made when the offer is shown."""
+        if not any(request.kind == "continue" for request in answer.requests):
+            return []
+        accounts = self.elsewhere(claim.identity)
+        if not accounts:
+            return [self.voice.says(claim, "continue_nowhere")]
+        return [
+            self.voice.entry(claim, Continue(self.voice.sentence("continue_offer", claim), accounts), kind="system")
+        ]
 
     def _composed(self, claim: Claim, response: Response) -> list[NewEntry]:
         offered = tuple(
@@ -185,9 +246,3 @@ class Turns:
     def _offer_person(self, claim: Claim, key: str, *, events: Sequence[str] = (), dead: str = "") -> Commit:
         new = self.voice.says(claim, key, [("button_person", "/human_handoff")])
         return Commit(entries=[new], state={"num": self.voice.numbered([new])}, events=events, dead=dead)
-
-
-async def _keep_typing(shows: ShowsTyping, to: Identity) -> None:
-    while True:
-        await shows.typing(to)
-        await asyncio.sleep(TYPING_AGAIN)

@@ -5,14 +5,43 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
 
+import msgspec
 import uuid_utils
 
 from connectors.content import Button, Buttons, Content, Text
 from connectors.contract import Author, Capabilities, Identity
 from connectors.fallback import numbered
-from router.store import Claim, Entry, NewEntry, OfferedButton
+from router.store import Entry, NewEntry, OfferedButton
 from router.text import Sentences
+
+
+class Occasion(Protocol):
+    """When something is said: a turn's claim, or `Outside` of one."""
+
+    @property
+    def identity(self) -> Identity: ...
+    @property
+    def state(self) -> Mapping[str, str]: ...
+    @property
+    def turn(self) -> int: ...
+    @property
+    def trace(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Something said to an identity outside a turn; `state` has at least what is known of its language."""
+
+    identity: Identity
+    state: Mapping[str, str]
+    trace: str = ""
+    turn: int = 0
+
+
+_NAMED = ("webchat", "telegram", "whatsapp", "slack", "webhook")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +51,21 @@ class Voice:
     sentences: Sentences
     assistant: str
     capabilities: Mapping[str, Capabilities] = field(default_factory=dict)
+    privacy_url: str = ""
 
-    def sentence(self, key: str, claim: Claim, **facts: str) -> str:
+    def sentence(self, key: str, claim: Occasion, **facts: str) -> str:
         return self.sentences.say(key, claim.state.get("lang") or claim.state.get("loc", ""), **facts)
 
     def says(
         self,
-        claim: Claim,
+        claim: Occasion,
         key: str,
         buttons: Sequence[tuple[str, str]] = (),
         *,
         to: Identity | None = None,
-        **facts: str,
+        facts: Mapping[str, str] = MappingProxyType({}),
     ) -> NewEntry:
-        """One of our sentences; `buttons` are (key of the title, payload)."""
+        """One of our sentences, its places filled by `facts`; `buttons` are (key of the title, payload)."""
         offered = tuple(self.button(self.sentence(title, claim), payload) for title, payload in buttons)
         text = self.sentence(key, claim, **facts)
         content: Content = Text(text)
@@ -43,13 +73,18 @@ class Voice:
             content = Buttons(text, tuple(Button(button.id, button.title) for button in offered))
         return self.entry(claim, content, kind="system", buttons=offered, to=to)
 
+    def channel(self, claim: Occasion, identity: Identity, *, as_name: bool = False) -> str:
+        """A channel in words: `no Telegram`, or its name alone."""
+        known = identity.channel if identity.channel in _NAMED else "other"
+        return self.sentence(f"{'name' if as_name else 'channel'}_{known}", claim)
+
     def button(self, title: str, payload: str) -> OfferedButton:
         """With a new id of 96 bits."""
         return OfferedButton(secrets.token_urlsafe(12), title, payload)
 
     def entry(
         self,
-        claim: Claim,
+        claim: Occasion,
         content: Content,
         *,
         kind: str = "bot",
@@ -68,6 +103,12 @@ class Voice:
             trace=claim.trace,
         )
         return NewEntry(written, buttons=buttons, to=self.lanes(identity))
+
+    def sent_to(self, new: NewEntry, to: Identity) -> NewEntry:
+        """The same, said to another identity."""
+        return msgspec.structs.replace(
+            new, entry=msgspec.structs.replace(new.entry, identity=str(to)), to=self.lanes(to)
+        )
 
     def lanes(self, identity: Identity) -> tuple[Identity, ...]:
         """Where it is delivered: a live channel reads the journal by itself."""

@@ -8,7 +8,7 @@ import gc
 import signal
 import time
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,16 +18,15 @@ import structlog
 from aiohttp import web
 
 from connectors import registry
-from connectors.contract import Door, Ports, ShowsTyping
+from connectors.contract import Door, Ports
 from connectors.media import MediaFolder
-from connectors.registry import Poller
+from connectors.registry import Connector
 from connectors.sealing import Seals
 from connectors.webchat import Brand, Refused
 from router.bot import Bot
 from router.docs_pages import Docs
 from router.feed import JournalFeed
 from router.ingest import Ingest
-from router.merging import Merging
 from router.outbox import Outbox
 from router.room import Room
 from router.store import Store, StoreError, StoreUnavailable
@@ -40,9 +39,9 @@ from router.visits import StoredVisits
 from router.voice import Voice
 from router.web import Health, Pages, application
 from router.worker import Worker
+from segue.continuity import continuity
 from segue.keys import load_keys
 from segue.observability import configure_logging
-from segue.polling import Polling
 from segue.settings import ROOT, Settings, SettingsError
 from segue.widget import widget
 
@@ -138,41 +137,39 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
             }
         )
         room = Room(store, settings.data_dir)
-        door = Ingest(store, lambda channel: _burst(settings, channel), health.ready, lambda: room.refusal)
+        digest = Seals(files.keys).digest
+        door = Ingest(store, lambda channel: _burst(settings, channel), health.ready, digest, lambda: room.refusal)
         channels = registry.connectors(settings.channels, _ports(settings, files, door, store))
         for channel in channels.values():
             await house.enter_async_context(channel)
+
+        voice = _voice(files, channels)
+        moving = continuity(settings, store, voice, channels, digest, str(files.brand.get("time_zone", "UTC")))
 
         if role != "worker":
             health.parts["room"] = _remembered(lambda: _room_state(room))
         routes = health.routes()
         close_streams = None
-        room.start()
-        house.push_async_callback(room.stop)
         if role != "worker":
+            room.start()
+            house.push_async_callback(room.stop)
             feed = JournalFeed(store, hints)
             feed.start()
             house.push_async_callback(feed.stop)
-            webchat = widget(settings, _shown_brand(files), files.keys, door, feed, store)
+            webchat = widget(settings, _shown_brand(files), files.keys, door, feed, store, links=moving.invitations)
             close_streams = webchat.close
             routes += [*Pages(ROOT / "web", files.embed, settings.shown_sites()).routes(), *webchat.routes()]
+            routes += moving.customers.routes()
             routes += files.docs.routes()
             routes += [route for channel in channels.values() for route in channel.routes()]
         if role != "edge":
-            voice = Voice(
-                files.sentences,
-                assistant=str(files.brand["assistant"]),
-                capabilities={account: channel.capabilities for account, channel in channels.items()},
+            turns = Turns(store, bot, voice, moving.linking, moving.routing, moving.invitations.elsewhere)
+            outbox = Outbox(
+                store, channels, hints, elsewhere=moving.routing.failed, spelled_out=moving.invitations.spelled_out
             )
-            typing = {account: channel for account, channel in channels.items() if isinstance(channel, ShowsTyping)}
-            turns = Turns(store, bot, voice, typing)
-            merging = Merging(store)
-            house.push_async_callback(merging.close)
-            sweeps = Sweeps(store, merging)
-            polling = Polling(store, {account: one for account, one in channels.items() if isinstance(one, Poller)})
-            house.push_async_callback(polling.stop)
-            outbox = Outbox(store, channels, hints)
-            await _work(house, store, bot, outbox, sweeps, polling, Worker(store, turns, hints))
+            house.push_async_callback(moving.merging.close)
+            sweeps = Sweeps(store, moving.merging)
+            await _work(house, store, bot, outbox, sweeps, Worker(store, turns, hints))
         app = application(routes, Refused)
         if close_streams:
             end = close_streams
@@ -181,13 +178,7 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
 
 
 async def _work(
-    house: contextlib.AsyncExitStack,
-    store: Store,
-    bot: Bot,
-    outbox: Outbox,
-    sweeps: Sweeps,
-    polling: Polling,
-    worker: Worker,
+    house: contextlib.AsyncExitStack, store: Store, bot: Bot, outbox: Outbox, sweeps: Sweeps, worker: Worker
 ) -> None:
     """Messages wait in their mailboxes until there is a bot to ask; an apology for a slow start helps nobody."""
     house.push_async_callback(outbox.stop)
@@ -198,13 +189,21 @@ async def _work(
         if await _format_fits(store):
             outbox.start()
             sweeps.start()
-            polling.start()
             while not await bot.ready():  # noqa: ASYNC110  another process's readiness has no event
                 await asyncio.sleep(0.25)
             worker.start()
             log.info("worker.started")
 
     house.push_async_callback(_ended, asyncio.create_task(start(), name="worker start"))
+
+
+def _voice(files: Files, channels: Mapping[str, Connector]) -> Voice:
+    return Voice(
+        files.sentences,
+        assistant=str(files.brand["assistant"]),
+        capabilities={account: channel.capabilities for account, channel in channels.items()},
+        privacy_url=str(files.brand.get("privacy_url", "")),
+    )
 
 
 def _ports(settings: Settings, files: Files, door: Door, store: Store) -> Ports:

@@ -97,6 +97,8 @@ class Site(Look):
     """By which the site's server signs who is logged in; two while they are rotated. One alone: identity_secret."""
     enforce: bool = False
     """Only visitors whom the site vouches for may talk."""
+    page: str = ""
+    """The page that a link back to the chat opens; empty: the first of the origins."""
 
     @model_validator(mode="before")
     @classmethod
@@ -141,6 +143,18 @@ class Conversation(_Part):
     """Quiet hours after which a conversation that the bot has is closed; 0 never."""
 
 
+class Api(_Part):
+    tokens: Annotated[tuple[SecretStr, ...], Field(max_length=2)] = ()
+    """Bearer tokens of the shop's own servers for /v1/customers; two while they are changed, none switches it off."""
+
+    @field_validator("tokens")
+    @classmethod
+    def _are_long(cls, tokens: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(token.get_secret_value().encode()) < 32 for token in tokens):
+            raise ValueError("a token needs at least 32 characters; `openssl rand -hex 32` makes one")
+        return tokens
+
+
 class Settings(BaseSettings):
     """All of them."""
 
@@ -163,6 +177,7 @@ class Settings(BaseSettings):
     widget: Widget = Widget()
     conversation: Conversation = Conversation()
     sites: dict[str, Site] = {}
+    api: Api = Api()
     channels: Annotated[dict[str, Any], AfterValidator(registry.checked)] = {}
     """By channel and account in the file; by "<channel>:<account>", typed by each channel, once read."""
 
@@ -187,6 +202,12 @@ class Settings(BaseSettings):
         port = self.server.port
         origins = dict.fromkeys((f"http://localhost:{port}", f"http://127.0.0.1:{port}", _origin(self.public_url())))
         return {"demo": Site(origins=tuple(origins)), **self.sites}
+
+
+def page_of(site: Site) -> str:
+    """Where a link back to the chat leads; empty when no page is known."""
+    exact = (origin for origin in site.origins if "*" not in origin)
+    return site.page or next((f"{origin}/" for origin in exact), "")
 
 
 def config_file() -> Path:

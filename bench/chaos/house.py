@@ -105,7 +105,8 @@ class House:
         self.receiver_ports = {account: free_port() for account in ("receiver", SAFE, UNSAFE)}
         (folder / "segue.toml").write_text(
             "".join(
-                f'[channels.webhook.{account}]\nsecret = "{SECRET}"\nidempotent = {str(account == SAFE).lower()}\n'
+                f'[channels.webhook.{account}]\nsecret = "{SECRET}"\nintroduce = false\n'
+                f"idempotent = {str(account == SAFE).lower()}\n"
                 f'url = "http://127.0.0.1:{self.receiver_ports[account]}/{account}"\ntimeout_seconds = 1\n'
                 for account in (SAFE, UNSAFE)
             ),

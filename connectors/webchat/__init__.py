@@ -10,14 +10,12 @@ continuing.py  on to another channel, and back     ports.py      what all of it 
 """
 
 from connectors.webchat.api import Parts, Webchat
-from connectors.webchat.ports import Brand, Connected, Invitation, Links, Refused, Site, Visits
+from connectors.webchat.ports import Brand, Links, Refused, Site, Visits
 from connectors.webchat.visitors import CHANNEL, Visitor
 
 __all__ = [
     "CHANNEL",
     "Brand",
-    "Connected",
-    "Invitation",
     "Links",
     "Parts",
     "Refused",

@@ -15,11 +15,11 @@ import segno
 from aiohttp import web
 
 from connectors.content import Command
-from connectors.contract import CustomerId, Door, Identity, Inbound, Milliseconds
+from connectors.contract import Connected, CustomerId, Door, Identity, Inbound, Milliseconds
 from connectors.http import trace_of
 from connectors.webchat import bodies
 from connectors.webchat.limits import Turnstile
-from connectors.webchat.ports import Connected, Links, Refused
+from connectors.webchat.ports import Links, Refused
 from connectors.webchat.visitors import Gate, Token, now
 
 

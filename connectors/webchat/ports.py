@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from connectors.contract import CustomerId, Identity, Milliseconds
+from connectors.contract import Connected, CustomerId, Identity, Invitation
 
 Verdict = Literal["ok", "passed", "out"]
 """Of a handle or token: good, of a passed-over generation, or of a visitor who signed out."""
@@ -93,30 +93,6 @@ class Visits(Protocol):
 
     async def tell(self, identity: Identity, known: CustomerId, about: Mapping[str, str]) -> bool:
         """Keeps for the desk what a form or a site said of the customer. False while there is no such customer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """A link code that was just made: shown once, never stored in clear.
-
-    `url` opens the channel `account` with it, and is empty where the code is typed. `code` reads ABCD-EFGH.
-    """
-
-    account: str
-    url: str = field(repr=False)
-    code: str = field(repr=False)
-    expires_at: Milliseconds
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """One identity of a customer. `id` is opaque; `here` is the one that asks, `chosen` the one that gets replies."""
-
-    id: str
-    account: str
-    here: bool
-    chosen: bool
-    since: Milliseconds
 
 
 class Links(Protocol):

@@ -13,6 +13,8 @@ from typing import Any
 
 import jwt
 
+from connectors.phone import NotANumber, canonical
+
 LONGEST = 8 * 1024
 LONGEST_LIFE = 3600
 SKEW = 60
@@ -56,6 +58,8 @@ def verified(token: str, secrets: Sequence[str], site: str) -> Person:
             raise IdentityRefused(f"{name} must be a text of at most 200 characters")
         if value:
             told[name] = value
+    if "phone" in told:
+        told["phone"] = _number(told["phone"])
     return Person(claims["sub"], claims["jti"], int(claims["exp"]), told)
 
 
@@ -85,3 +89,11 @@ def _opened(token: str, secrets: Sequence[str], site: str) -> dict[str, Any]:
             return claims
         break
     raise IdentityRefused(why)
+
+
+def _number(written: str) -> str:
+    """In the one form of this number where it is one; it is told to the desk, and joins nobody."""
+    try:
+        return canonical(written)
+    except NotANumber:
+        return written

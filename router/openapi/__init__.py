@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from router.openapi import continuing, widget
+from router.openapi import continuing, customers, widget
 
 
 def description() -> dict[str, Any]:
@@ -18,10 +18,10 @@ def description() -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "paths": widget.paths() | continuing.paths() | _health(),
+        "paths": widget.paths() | continuing.paths() | customers.paths() | _health(),
         "components": {
-            "securitySchemes": {"visitor": {"type": "http", "scheme": "bearer"}},
-            "schemas": widget.schemas() | continuing.schemas(),
+            "securitySchemes": {"visitor": {"type": "http", "scheme": "bearer"}} | customers.security(),
+            "schemas": widget.schemas() | continuing.schemas() | customers.schemas(),
         },
     }
 

@@ -28,6 +28,7 @@ keys of a customer live together and one script may touch them all. Times are mi
     {s}mgr                  zset    until done       "<survivor> <merge>" → when a sweep goes on with it
     {s}rest:<c>:<merge>     hash    30 days          the dialogue that did not go on: fields of the state, and `window`
     limit:<account or hash> string  while in use     bucket of an account over all customers, or of what somebody does
+    link:<hash>             hash    1 day            a link code, or its typed twin, by keyed hash (decision 0005)
     once:<hash>             string  its time         names that count once: signed identities
     segue:lease:<name>      string  its time         which process does a job that only one may do
     segue:format            hash    for ever         format number, number of shards
@@ -42,11 +43,14 @@ State, `{s}st:<c>`:
     last  answer of the last commit (for its repeat)          im   turn that said "um momento"
     lang  language               lv   votes for another       loc  locale of the channel
     slots copy for the desk      form active form             ask  content last asked   tr_seq last seq the bot knows
-    rd    read up to             via  identity last used      ns   1: the next turn starts a new Rasa session
+    rd    read up to             via  identity last used      ns   1: a new Rasa session; back: a form goes on
     days  "<day>:<first seq>" of the last 30 days, for the trimming of dd and mid
     hg:<visitor>  current generation of a handle and when its follower alone is good, or `out`
     about JSON of what a form or a site said of the customer, for the desk
     num   buttons offered as numbers, on a channel that shows none           t:<kind>  what a timer belongs to
+    lk    generation of the codes made here: older ones are dead        to  identity chosen for replies
+    lt    identity that the last turn answered          nt:<identity>  what it was told of channels: conversation, words
+    ps:<customer>  why that one may be the same person; a person decides
     un:<identity>  why this identity cannot be written to; gone when it writes
     gone  every script refuses: `moving <merge>`, `moved <survivor>`, anything else is erased
     hold  "<merge> <until>": no new batch, no new try    mgo  merge under way     mga  accounts whose lanes were frozen
@@ -132,6 +136,10 @@ def early_receipts(customer: CustomerId) -> str:
 
 def limit(account: str) -> str:
     return f"limit:{account}"
+
+
+def link(name: str) -> str:
+    return f"link:{name}"
 
 
 def once(name: str) -> str:
@@ -258,6 +266,10 @@ def for_append(c: CustomerId) -> tuple[str, ...]:
     return (state(c), seen(c), journal(c), events(shard_of(c)))
 
 
+def for_part(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), identities(c), journal(c), events(shard_of(c)))
+
+
 def for_about(c: CustomerId) -> tuple[str, ...]:
     return (state(c),)
 
@@ -342,6 +354,7 @@ SCRIPTS: dict[str, Callable[[CustomerId], tuple[str, ...]]] = {
     "unmerge": for_unmerge,
     "split": for_split,
     "revive": for_revive,
+    "part": for_part,
 }
 
 
@@ -360,4 +373,21 @@ def for_interject(c: CustomerId, account: str) -> tuple[str, ...]:
     return (state(c), journal(c), events(s), deliveries(c), lanes_run(s), lane(c, account))
 
 
-LANE_SCRIPTS = {"reserve": for_reserve, "settle": for_settle, "interject": for_interject}
+def for_announce(c: CustomerId, account: str) -> tuple[str, ...]:
+    s = shard_of(c)
+    mine = (state(c), seen(c), journal(c), events(s), buttons(c), deliveries(c))
+    return (*mine, lanes_run(s), lane(c, account))
+
+
+def for_relane(c: CustomerId, account: str) -> tuple[str, ...]:
+    s = shard_of(c)
+    return (state(c), seen(c), journal(c), events(s), deliveries(c), lanes_run(s), lane(c, account))
+
+
+LANE_SCRIPTS = {
+    "announce": for_announce,
+    "relane": for_relane,
+    "reserve": for_reserve,
+    "settle": for_settle,
+    "interject": for_interject,
+}

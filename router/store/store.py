@@ -14,6 +14,7 @@ from connectors.contract import CustomerId, Identity, Milliseconds
 from router.store import keys
 from router.store.kin import Kin
 from router.store.lanes import Lanes
+from router.store.links import Links
 from router.store.merges import Merges
 from router.store.runner import Runner, connect
 from router.store.types import (
@@ -39,7 +40,7 @@ from router.store.visitors import Visitors
 _entry_json = msgspec.json.Encoder()
 _read_entry = msgspec.json.Decoder(Entry)
 
-_TURN_NEEDS = ("cid", "ln", "tn", "at", "ctl", "loc", "lang", "lv", "ns", "num")
+_TURN_NEEDS = ("cid", "ln", "tn", "at", "ctl", "loc", "lang", "lv", "ns", "num", "to", "lt")
 """Fields of the state that a claim brings."""
 
 _MOST_REMEMBERED = 20_000
@@ -61,6 +62,7 @@ class Store:
         self.visitors = Visitors(self._runner)
         self.merges = Merges(self._runner, idle=idle)
         self.kin = Kin(self._runner)
+        self.links = Links(self._runner)
         self._drift = 0
         self._customers: dict[Identity, CustomerId] = {}
 

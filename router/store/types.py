@@ -29,6 +29,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     status: str = ""
     reason: str = ""
     trace: str = ""
+    link: str = ""
+    """Keyed hash of the link code that came with it."""
 
 
 class Written(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ async def door(_shared_redis: RedisServer) -> AsyncIterator[Ingest]:
     async def answers() -> bool:
         return True
 
-    yield Ingest(store, lambda _: 0, answers)
+    yield Ingest(store, lambda _: 0, answers, lambda purpose, text: f"{purpose} {text}")
     await store.close()
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from connectors.contract import CustomerId, Identity, Milliseconds, NotUnderstood
-from connectors.webchat import Connected, Invitation
+from connectors.contract import Connected, CustomerId, Identity, Invitation, Milliseconds, NotUnderstood
 
 TOKEN = "abcdefghij0123456789_-"
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from scenario.conftest import House, Visitor
+from scenario.conftest import OPERATOR, House, Visitor
 from schemathesis import GenerationMode, openapi
 
 from router.openapi import description
@@ -64,7 +64,8 @@ def examined(path: str, method: str, mode: GenerationMode, url: str, token: str)
 async def test_a_route_answers_only_what_it_describes(
     house: House, visitor: Visitor, path: str, method: str, mode: GenerationMode
 ) -> None:
-    found = await asyncio.to_thread(examined, path, method, mode, house.url, visitor.token)
+    token = OPERATOR if path.startswith("/v1/customers") else visitor.token
+    found = await asyncio.to_thread(examined, path, method, mode, house.url, token)
     described = {int(status) for status in description()["paths"][path][method.lower()]["responses"]}
     assert found
     for status, body in found:
@@ -104,7 +105,7 @@ bodies = st.one_of(
     st.dictionaries(st.sampled_from(KEYS), any_json, max_size=5).map(lambda value: json.dumps(value).encode()),
     st.integers(1, 4000).map(lambda deep: b"[" * deep),
 )
-POSTS = [path for path, method in OPERATIONS if method == "POST" and path != "/v1/widget/signout"]
+POSTS = [path for path, method in OPERATIONS if method == "POST" and "{" not in path and path != "/v1/widget/signout"]
 
 
 async def test_no_body_whatever_makes_a_route_fail(house: House, visitor: Visitor, http: aiohttp.ClientSession) -> None:

@@ -17,10 +17,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from fakes.bot import FakeBot
 from fakes.redis_server import RedisServer
+from pydantic import SecretStr
 
 from router.store import Store
 from segue.serve import Files, Role, router
-from segue.settings import ActionsPart, BotPart, RedisPart, Server, Settings, Widget
+from segue.settings import ActionsPart, Api, BotPart, RedisPart, Server, Settings, Widget
+
+OPERATOR = "an operator's token for tests, long enough"
 
 
 @dataclass
@@ -173,6 +176,7 @@ def settings(redis_server: RedisServer, bot: FakeBot, actions_socket: Path, tmp_
         bot=BotPart(socket=bot.socket, deadline_seconds=1.5),
         actions=ActionsPart(socket=actions_socket),
         widget=Widget(burst_ms=0),
+        api=Api(tokens=(SecretStr(OPERATOR),)),
     )
 
 

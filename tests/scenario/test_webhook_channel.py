@@ -66,7 +66,11 @@ def account() -> dict[str, Any]:
 
 @pytest.fixture
 def settings(settings: Settings, receiver: WebhookReceiver, account: dict[str, Any]) -> Settings:
-    tables = {"webhook": {"main": {"secret": SECRET, "url": receiver.url, "timeout_seconds": 0.5, **account}}}
+    tables = {
+        "webhook": {
+            "main": {"secret": SECRET, "url": receiver.url, "timeout_seconds": 0.5, "introduce": False, **account}
+        }
+    }
     channels = registry.checked(tables)
     return settings.model_copy(update={"channels": channels, "conversation": Conversation(burst_ms=0)})
 

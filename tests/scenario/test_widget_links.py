@@ -28,8 +28,8 @@ def links(monkeypatch: pytest.MonkeyPatch) -> StandInLinks:
     return links
 
 
-def _with(links: StandInLinks | None, *given: Any, **more: Any) -> Any:
-    return widget(*given, **{**more, "links": links})
+def _with(played: StandInLinks | None, /, *given: Any, **more: Any) -> Any:
+    return widget(*given, **{**more, "links": played})
 
 
 @pytest.fixture

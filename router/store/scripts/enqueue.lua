@@ -35,7 +35,9 @@ if not known then
   redis.call('SADD', id, identity)
 elseif s[4] ~= '1' then
   conversation, first = ARGV[11], ARGV[13]
-  keep('cid', conversation); keep('open', 1); keep('ns', 1)
+  keep('cid', conversation); keep('open', 1)
+  -- An open form is an open case: it goes on where it stopped. A Rasa session that begins anew would end it.
+  keep('ns', redis.call('HEXISTS', st, 'form') == 1 and 'back' or 1)
 end
 if first ~= '' then event(ev, 'conversation.opened', customer, conversation, 0, channel) end
 

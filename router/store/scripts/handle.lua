@@ -8,7 +8,13 @@ local s = redis.call('HMGET', st, 'jid', 'gone', field)
 local lives = s[1] and not s[2]
 if elsewhere(s[2]) then return s[2] end
 if what == 'out' then
-  if lives then redis.call('HSET', st, field, 'out') else redis.call('SET', mark, 1, 'PX', ARGV[7]) end
+  if lives then
+    redis.call('HSET', st, field, 'out')
+    -- Link codes that still stand on the screen are dead.
+    redis.call('HINCRBY', st, 'lk', 1)
+  else
+    redis.call('SET', mark, 1, 'PX', ARGV[7])
+  end
   return 'ok'
 end
 if s[3] == 'out' then return 'out' end

@@ -19,7 +19,7 @@ if moved then return 0 end
 local journal = journal_of(jr, t, s[6], s[7])
 local seq = append(journal, 'a', ARGV[4], s[2], '')
 redis.call('HSET', st, 'open', 0, 'ctl', 'bot', 'n', journal.n, 'pv', journal.pv)
-redis.call('HDEL', st, 'own', 'ca', 'ask', 'num')
+redis.call('HDEL', st, 'own', 'ca', 'num')
 event(ev, 'conversation.closed', customer, s[2], seq, '')
 hint('e', shard(st), seq)
 return 1

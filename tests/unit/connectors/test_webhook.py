@@ -196,6 +196,20 @@ async def test_an_accepted_message_is_answered_with_its_id_and_seq() -> None:
     assert [(200, {"id": "m1", "seq": 7, "repeated": False}), (200, {"id": "m1", "seq": 7, "repeated": True})] == got
 
 
+@pytest.mark.parametrize(
+    ("person", "status", "known"),
+    [("5511 8765-4321", 200, "+5511987654321"), ("+5511987654321", 200, "+5511987654321"), ("ana", 400, None)],
+)
+async def test_where_people_are_numbers_the_ninth_digit_makes_no_other_person(
+    person: str, status: int, known: str | None
+) -> None:
+    door = Door()
+    webhook = Webhook("main", configured(people="phone"), door)  # type: ignore[arg-type]
+    body = json.dumps({"type": "message", "id": "1", "from": {"id": person}, "text": "oi"}).encode()
+    assert status == (await posted(webhook, "/channels/webhook/main", body, signed_headers(SECRET, "1", body)))[0]
+    assert [known] * bool(known) == [one.identity.id for one in door.accepted]
+
+
 async def test_an_account_that_is_not_configured_is_not_there() -> None:
     body = b'{"type": "typing"}'
     status, _ = await posted(made(), "/channels/webhook/other", body, signed_headers(SECRET, "1", body))
