@@ -19,7 +19,7 @@ from connectors.contract import CustomerId, Identity, NotAuthentic, NotUnderstoo
 from router.conversation import signed_logins
 from router.invitations import Invitations, made_at
 from router.merging import Merging
-from router.store import Busy, Merge, NotUndone, Store, StoreUnavailable
+from router.store import Busy, Merge, Moving, NotUndone, Store, StoreUnavailable
 
 _Body = TypeVar("_Body", bound=msgspec.Struct)
 
@@ -61,7 +61,7 @@ class Customers:
             raise NotUnderstood("identity is written like telegram:main/77")
         try:
             found = await self.store.find_customer(Identity.parse(written))
-        except StoreUnavailable as error:
+        except (StoreUnavailable, Moving) as error:
             raise TryAgain("the store does not answer") from error
         if found is None:
             raise web.HTTPNotFound(reason="nobody has this identity")
@@ -132,7 +132,7 @@ class Customers:
             barred = await self.store.links.barred(customer, identities)
             suspected = await self.store.links.suspected(customer)
             records = await self.store.merges.all(customer)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, Moving) as error:
             raise TryAgain("the store does not answer") from error
         signed = signed_logins(identities)
         return {
@@ -180,7 +180,7 @@ class Customers:
             living = await self.store.kin.home(CustomerId(written))
             if not await self.store.state(living, "jid"):
                 raise web.HTTPNotFound(reason="there is no such customer")
-        except StoreUnavailable as error:
+        except (StoreUnavailable, Moving) as error:
             raise TryAgain("the store does not answer") from error
         return living
 

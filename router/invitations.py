@@ -12,7 +12,8 @@ from connectors.content import Continue, Text
 from connectors.contract import Connected, CustomerId, Identity, Invitation, Milliseconds, NotUnderstood, TryAgain
 from router import codes, metrics
 from router.linking import Linking
-from router.store import Store, StoreUnavailable
+from router.store import Moving, Store, StoreUnavailable
+from router.store.kin import at_home
 from router.store.links import Link
 from router.voice import Outside
 
@@ -54,7 +55,7 @@ class Invitations:
                 expires=Milliseconds(0),
             )
             expires = await self.store.links.make(link, self.digest("code", code))
-        except StoreUnavailable as error:
+        except (StoreUnavailable, Moving) as error:
             raise TryAgain("the store does not answer") from error
         if not expires:
             raise TryAgain("this code is taken, another one will do")
@@ -66,7 +67,7 @@ class Invitations:
             customer = await self._customer(identity, known)
             identities = await self.store.links.identities(customer)
             chosen = (await self.store.state(customer, "to")).get("to")
-        except StoreUnavailable as error:
+        except (StoreUnavailable, Moving) as error:
             raise TryAgain("the store does not answer") from error
         return tuple(
             Connected(
@@ -87,7 +88,7 @@ class Invitations:
             if gone is None or (gone.id.startswith("u:") and gone.channel == "webchat"):
                 return False
             return await self.leave(customer, gone)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, Moving) as error:
             raise TryAgain("the store does not answer") from error
 
     async def leave(self, customer: CustomerId, gone: Identity) -> bool:
@@ -97,7 +98,8 @@ class Invitations:
         occasion = Outside(gone, await self.store.state(customer, "lang", "loc"))
         voice = self.linking.voice
         told = voice.says(occasion, "unlinked_there", facts={"channel": voice.channel(occasion, gone)})
-        await self.store.links.announce(customer, f"unlinked/{gone}/{told.entry.id}", told)
+        name = f"unlinked/{gone}/{told.entry.id}"
+        await at_home(customer, lambda whose: self.store.links.announce(whose, name, told))
         return await self.linking.leave(customer, gone)
 
     def elsewhere(self, identity: Identity) -> tuple[str, ...]:
@@ -131,7 +133,7 @@ class Invitations:
             if which and chosen is None:
                 raise NotUnderstood("there is no such channel in this conversation")
             await self.store.links.choose(customer, chosen)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, Moving) as error:
             raise TryAgain("the store does not answer") from error
 
     async def _customer(self, identity: Identity, known: CustomerId) -> CustomerId:

@@ -20,6 +20,7 @@ from router import conversation, metrics
 from router.conversation import Side
 from router.merging import Merging
 from router.store import Bucket, Claim, Commit, Entry, NewEntry, NotUndone, Store, links
+from router.store.kin import at_home
 from router.store.links import Link
 from router.voice import Occasion, Outside, Voice
 
@@ -98,6 +99,8 @@ class Linking:
         metrics.LINKS.labels("redeemed", f"{link.identity.channel}>{to.channel}").inc()
         if begun is None:
             return await self.arrived(claim, link.identity)
+        # What was typed right behind the code is for the joined conversation: no turn slips in before it is one.
+        await self.store.merges.hold(claim.customer, begun.id)
         log.info("link.redeemed", merge=begun.id, survivor=begun.survivor, trace=claim.trace)
         self.merging.soon(begun)
         return Commit()
@@ -132,7 +135,7 @@ class Linking:
             [("button_yes_me", f"{OURS}link:allow:{link.name}"), ("button_not_me", f"{OURS}link:refuse:{link.name}")],
             facts=self._facts(theirs, claim.identity, claim.now, now=claim.now),
         )
-        await self.store.links.announce(maker, f"ask/{link.name}", new)
+        await at_home(maker, lambda whose: self.store.links.announce(whose, f"ask/{link.name}", new))
 
     # ── one of our buttons was tapped ───────────────────────────────────────────────────────────────────────────────
 
@@ -187,7 +190,7 @@ class Linking:
         living = await self.store.kin.home(redeemer)
         state = await self.store.state(living, "lang", "loc")
         new = self.voice.says(Outside(identity, state, claim.trace), "link_refused_there")
-        await self.store.links.announce(living, f"refused/{name}", new)
+        await at_home(living, lambda whose: self.store.links.announce(whose, f"refused/{name}", new))
 
     async def _undo(self, claim: Claim, merge: str) -> Commit:
         """Whoever made the code says that it was not them. Begun here, driven behind the commit of this turn."""
@@ -215,7 +218,7 @@ class Linking:
         why = Entry(kind="note", author=Author("system"), identity=str(identity), reason="unlinked")
         if identity.channel == "webchat":
             await self.store.visitors.sign_out(customer, identity.id)
-        parted = await self.store.links.part(customer, identity, why)
+        parted = await at_home(customer, lambda whose: self.store.links.part(whose, identity, why))
         await self.store.forget_identity(identity, customer)
         return parted
 

@@ -10,7 +10,7 @@ import msgspec
 from connectors.contract import CustomerId, Identity, Milliseconds
 from router.store import keys
 from router.store.runner import Runner
-from router.store.types import Entry, NewEntry
+from router.store.types import Entry, NewEntry, why_gone
 
 LIFE = 10 * 60_000
 """Milliseconds in which a code can be used."""
@@ -90,7 +90,10 @@ class Links:
         return bool(await self._runner.run("link_settle", [keys.link(name)], states, to) == to.encode())
 
     async def announce(self, customer: CustomerId, name: str, new: NewEntry) -> int:
-        """Says something outside a turn, once by its name: the seq; 0 when it was said or nobody is there."""
+        """Says something outside a turn, once by its name: the seq; 0 when it was said or nobody is there.
+
+        Raises `Moving`, `Moved`, as the two below do.
+        """
         identity = Identity.parse(new.entry.identity)
         buttons = [
             part
@@ -108,7 +111,7 @@ class Links:
             str(new.to[0]) if new.to else "",
             *buttons,
         )
-        return int(answer)
+        return _number(customer, answer)
 
     async def relane(self, customer: CustomerId, name: str, seq: int, why: Entry, to: Identity | None) -> bool:
         """Sends a message that failed once more, elsewhere, or notes that it is held."""
@@ -124,7 +127,7 @@ class Links:
             str(to) if to else "",
             account.partition(":")[0],
         )
-        return bool(answer)
+        return bool(_number(customer, answer))
 
     async def identities(self, customer: CustomerId) -> tuple[Identity, ...]:
         members = await self._runner.call("SMEMBERS", keys.identities(customer))
@@ -135,7 +138,7 @@ class Links:
         written = _entry_json.encode(entry)
         touched = keys.for_part(customer)
         parted = await self._runner.run("part", touched, customer, str(identity), written, identity.channel)
-        return bool(parted)
+        return bool(_number(customer, parted))
 
     async def join_fresh(self, customer: CustomerId, identity: Identity) -> None:
         """Makes an identity that never wrote a member of this customer."""
@@ -172,6 +175,12 @@ class Links:
     async def revoke(self, customer: CustomerId) -> None:
         """All codes that this customer made are dead from now on."""
         await self._runner.call("HINCRBY", keys.state(customer), "lk", 1)
+
+
+def _number(customer: CustomerId, answer: int | bytes) -> int:
+    if isinstance(answer, bytes):
+        raise why_gone(customer, answer)
+    return answer
 
 
 def _link(name: str, flat: Sequence[bytes]) -> Link:

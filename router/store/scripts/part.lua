@@ -1,8 +1,9 @@
 -- Promise: an identity leaves its customer for good; what it sends next begins anew. The last one stays: nobody would be left.
--- KEYS state, identities, journal, events          ARGV offset, customer, identity, entry, channel          Answers 1 | 0 (not there, or the last)
+-- KEYS state, identities, journal, events          ARGV offset, customer, identity, entry, channel          Answers 1 | 0 (not there, or the last) | where to
 local st, id = KEYS[1], KEYS[2]
 local s = redis.call('HMGET', st, 'gone', 'cid', 'n', 'pv', 'via', 'to')
-if s[1] or not s[2] or redis.call('SISMEMBER', id, ARGV[3]) == 0 or redis.call('SCARD', id) < 2 then return 0 end
+if s[1] then return elsewhere(s[1]) or 0 end
+if not s[2] or redis.call('SISMEMBER', id, ARGV[3]) == 0 or redis.call('SCARD', id) < 2 then return 0 end
 redis.call('SREM', id, ARGV[3])
 local journal = journal_of(KEYS[3], now(ARGV[1]), s[3], s[4])
 local seq = append(journal, 'a', ARGV[4], s[2], '')

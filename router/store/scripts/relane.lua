@@ -1,10 +1,11 @@
 -- Promise: a message that could not be written on one channel goes to another, once.
 -- KEYS state, seen, journal, events, delivery states, lanes' run, lane
 -- ARGV offset, customer, name, seq, entry that says why, lane member, identity ('' when nobody can be written to), channel
--- Answers 1 | 0 (done before, control has moved on, or nobody is there)
+-- Answers 1 | 0 (done before, control has moved on, or nobody is there) | where to
 local st, dd, ds = KEYS[1], KEYS[2], KEYS[5]
 local s = redis.call('HMGET', st, 'gone', 'cid', 'cn', 'n', 'pv')
-if s[1] or not s[2] or redis.call('ZSCORE', dd, ARGV[3]) then return 0 end
+if s[1] then return elsewhere(s[1]) or 0 end
+if not s[2] or redis.call('ZSCORE', dd, ARGV[3]) then return 0 end
 local t = now(ARGV[1])
 local journal = journal_of(KEYS[3], t, s[4], s[5])
 local seq = append(journal, 'a', ARGV[5], s[2], '')
