@@ -16,17 +16,19 @@ BENCHES = {
     "start": "from nothing to the first answer; a second start",
     "memory": "router and bot worker after real work, and what an idle one uses",
     "links": "what moving a conversation takes, and a turn of somebody on five channels",
+    "widgets": "open streams, frames to them, a long conversation, and a real browser",
     "growth": "a message's cost with many customers, and after many turns",
 }
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["chaos"]:  # has options and verdicts of its own
-        os.execv(sys.executable, [sys.executable, "-P", "-m", "bench.chaos", *sys.argv[2:]])  # noqa: S606
+    if sys.argv[1:2] in (["chaos"], ["soak"]):  # have options and verdicts of their own
+        os.execv(sys.executable, [sys.executable, "-P", "-m", f"bench.{sys.argv[1]}", *sys.argv[2:]])  # noqa: S606
     parser = argparse.ArgumentParser(
         prog="segue bench",
         description="Measures one thing.",
-        epilog="; ".join(f"{name}: {what}" for name, what in BENCHES.items()) + "; chaos: kills, stops and cuts",
+        epilog="; ".join(f"{name}: {what}" for name, what in BENCHES.items())
+        + "; chaos: kills, stops and cuts; soak: open widgets for twenty minutes",
     )
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--json", action="store_true", help="one line of JSON behind the table, with the single runs")

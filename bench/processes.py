@@ -149,6 +149,7 @@ class Router(Process):
             "SEGUE_ACTIONS__SOCKET": str(bot),
             "SEGUE_WIDGET__BURST_MS": str(burst_ms),
             "SEGUE_SERVER__RATE_LIMITS": "false",
+            "SEGUE_SERVER__TRUSTED_PROXIES": '["127.0.0.1"]',  # benches name each visitor's address
             "SEGUE_CONFIG": "",
             **settings,
         }

@@ -27,6 +27,7 @@ class Holder:
 
     token: str
     customer: CustomerId
+    handle: str
 
     @property
     def shard(self) -> int:
@@ -55,7 +56,7 @@ def arrive(router: Router, count: int) -> list[Holder]:
         if response.status != 200:
             raise Broken(f"the router gives no session: {response.status}")
         visitor = seals.unseal("handle", session["handle"], Visitor)
-        holders.append(Holder(session["token"], CustomerId(visitor.customer)))
+        holders.append(Holder(session["token"], CustomerId(visitor.customer), session["handle"]))
     return holders
 
 

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 
 ACCEPTED = Counter("segue_messages_accepted_total", "Messages written down, by channel", ["channel", "repeated"])
 RECEIPTS = Counter(
@@ -21,7 +21,6 @@ LINKS = Counter("segue_links_total", "Link codes by what came of them", ["what",
 REROUTED = Counter(
     "segue_rerouted_total", "Replies that could not go where the customer wrote last", ["why", "channel"]
 )
-STREAMS = Gauge("segue_streams", "Open widget streams")
 
 
 @lru_cache(maxsize=256)

@@ -123,7 +123,7 @@ def train(context: typer.Context) -> None:
 
 @app.command(context_settings=PASS_THROUGH)
 def bench(context: typer.Context) -> None:
-    """Measure ingest, latency, turn, start, memory, growth or chaos, against its limit (docs/performance.md)."""
+    """Measure ingest, latency, turn, start, memory, growth, widgets, chaos or soak (docs/performance.md)."""
     become(sys.executable, "-P", "-m", "bench", *context.args)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import resource
 import signal
 import time
 import tomllib
@@ -48,6 +49,7 @@ from segue.widget import widget
 log = structlog.get_logger()
 
 LISTENING = "router.listening"
+OPEN_FILES = 65_536
 
 
 Role = Literal["edge", "worker", "all"]
@@ -57,6 +59,7 @@ Role = Literal["edge", "worker", "all"]
 def serve(settings: Settings, role: Role = "all") -> int:
     """Runs the router until SIGTERM or SIGINT. 0 when it ended as asked. Raises `SettingsError` for what cannot run."""
     configure_logging()
+    _allow_open_files()
     files = Files.read(settings)
     try:
         import uvloop
@@ -105,6 +108,14 @@ async def _serve(settings: Settings, files: Files, role: Role) -> int:
         finally:
             await runner.cleanup()
     return 0
+
+
+def _allow_open_files() -> None:
+    """As many as the system lets us: each open widget is one, and many systems begin with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if allowed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def _settle_memory() -> None:

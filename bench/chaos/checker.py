@@ -42,20 +42,18 @@ class Customer:
         return [(n, e) for n, _, e in self.rows if e["kind"] == "message" and e["author"]["kind"] == author]
 
 
+ByText = dict[str, list[tuple[Customer, int, str]]]
+
+
 async def everything(client: Client, visitors: Sequence[Visitor], asked: Path, receiver: Receiver) -> Report:
     report = Report()
-    customers = [
-        Customer(key.decode().rpartition(":")[2], await _rows(client, key)) async for key in _keys(client, "jr")
-    ]
-    by_text: dict[str, list[tuple[Customer, int, str]]] = defaultdict(list)
-    for customer in customers:
-        for seq, entry in customer.messages("customer"):
-            by_text[entry["content"]["text"]].append((customer, seq, entry["id"]))
+    customers = await read_customers(client)
+    by_text = said_by_text(customers)
     for visitor in visitors:
-        _accepted(report, visitor, by_text)
+        check_accepted(report, visitor, by_text)
     dead = await _dead_turns(client)
     for customer in customers:
-        _journal(report, customer)
+        check_journal(report, customer)
         window = await client.get(b"{%d}tr:%s" % (zlib.crc32(customer.id.encode()) % SHARDS, customer.id.encode()))
         _turns(report, customer, dead, json.loads(_unpacked(window)) if window else [])
     for customer in customers:
@@ -63,14 +61,27 @@ async def everything(client: Client, visitors: Sequence[Visitor], asked: Path, r
     by_id = {customer.id: customer for customer in customers}
     for visitor in visitors:
         if visitor.watches and visitor.accepted:
-            _view(report, visitor, by_id[by_text[next(iter(visitor.accepted))][0][0].id])
+            check_view(report, visitor, by_id[by_text[next(iter(visitor.accepted))][0][0].id])
     _asked(report, asked)
-    await _nothing_left(report, client)
+    await check_nothing_left(report, client)
     report.counts["letters"] = len(dead)
     return report
 
 
-def _accepted(report: Report, visitor: Visitor, by_text: dict[str, list[tuple[Customer, int, str]]]) -> None:
+async def read_customers(client: Client) -> list[Customer]:
+    return [Customer(key.decode().rpartition(":")[2], await _rows(client, key)) async for key in _keys(client, "jr")]
+
+
+def said_by_text(customers: Iterable[Customer]) -> ByText:
+    """What customers said: who, at which seq, under which id."""
+    found: ByText = defaultdict(list)
+    for customer in customers:
+        for seq, entry in customer.messages("customer"):
+            found[entry["content"]["text"]].append((customer, seq, entry["id"]))
+    return found
+
+
+def check_accepted(report: Report, visitor: Visitor, by_text: ByText) -> None:
     before = 0
     for wrong in visitor.wrong:
         report.add("refused", wrong)
@@ -90,7 +101,7 @@ def _accepted(report: Report, visitor: Visitor, by_text: dict[str, list[tuple[Cu
         before = seq
 
 
-def _journal(report: Report, customer: Customer) -> None:
+def check_journal(report: Report, customer: Customer) -> None:
     if [seq for seq, _, _ in customer.rows] != list(range(1, len(customer.rows) + 1)):
         report.add("gap", f"the seqs of {customer.id}")
     for number, times in Counter(e["id"] for _, _, e in customer.rows if e.get("id")).items():
@@ -148,7 +159,7 @@ def _answered(
         report.add("lost", f"{texts[at]} and what follows were never answered")
 
 
-def _view(report: Report, visitor: Visitor, customer: Customer) -> None:
+def check_view(report: Report, visitor: Visitor, customer: Customer) -> None:
     """What the widget showed is what the customer may see, once and in order."""
     shown = [(seq, e["id"]) for seq, audience, e in customer.rows if audience == "c" and e["kind"] == "message"]
     report.counts["shown"] += len(visitor.view.frames)
@@ -203,7 +214,7 @@ def _asked(report: Report, log: Path) -> None:
             )
 
 
-async def _nothing_left(report: Report, client: Client) -> None:
+async def check_nothing_left(report: Report, client: Client) -> None:
     for shard in range(SHARDS):
         for name in ("run", "out:run", "tmr"):
             if left := await client.zcard(f"{{{shard}}}{name}"):

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +29,37 @@ class View:
     gaps: list[str] = field(default_factory=list)
     connections: int = 0
 
+    async def follow(self, http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> None:
+        """Reads one stream from the cursor on, until it ends."""
+        headers = {**headers, "Last-Event-ID": self.cursor}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=2)
+        async with http.get(url, headers=headers, timeout=timeout) as got:
+            if got.status != 200:
+                return
+            self.connections += 1
+            frame: dict[str, str] = {}
+            async for raw in got.content:
+                name, _, value = raw.decode().rstrip("\n").partition(": ")
+                if name:
+                    frame[name] = value
+                else:
+                    self.show(frame)
+                    frame = {}
+
+    def show(self, frame: Mapping[str, str]) -> None:
+        event = frame.get("event")
+        if event == "reset":
+            self.gaps.append(f"reset at {self.cursor}")
+        if event not in ("message.created", "message.updated"):
+            return
+        data: dict[str, Any] = json.loads(frame["data"])
+        if data["prev"] != self.last:
+            self.gaps.append(f"{frame['id']} follows {data['prev']}, shown was {self.last}")
+        self.cursor = frame["id"]
+        self.last = int(self.cursor.rpartition(".")[2])
+        if event == "message.created":
+            self.frames.append((self.last, data["message"]["id"]))
+
 
 @dataclass
 class Visitor:
@@ -36,6 +67,7 @@ class Visitor:
     ports: Sequence[int]
     dice: random.Random
     watches: bool
+    address: str = ""
     token: str = ""
     customer: str = ""
     accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -46,7 +78,9 @@ class Visitor:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}"}
+        """From an address of its own where it has one: addresses are limited too."""
+        forwarded = {"X-Forwarded-For": self.address} if self.address else {}
+        return {"Authorization": f"Bearer {self.token}", **forwarded}
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.dice.choice(self.ports)}/v1/widget/{path}"
@@ -54,7 +88,9 @@ class Visitor:
     async def arrive(self, http: aiohttp.ClientSession) -> None:
         while not self.token:
             with suppress(*LOST):
-                async with http.post(self.url("session"), json={"site": "demo"}, timeout=TIMEOUT) as got:
+                async with http.post(
+                    self.url("session"), json={"site": "demo"}, headers=self.headers, timeout=TIMEOUT
+                ) as got:
                     if got.status == 200:
                         session = await got.json()
                         self.token, self.view.cursor = session["token"], session["cursor"]
@@ -62,13 +98,13 @@ class Visitor:
     async def talk(self, http: aiohttp.ClientSession, over: asyncio.Event) -> None:
         """Until it is over; what was begun is finished."""
         while not over.is_set():
-            await self._say(http, f"v{self.number}-{len(self.accepted)}")
+            await self.say(http, f"v{self.number}-{len(self.accepted)}")
             pause = self.dice.choice((0.0, 0.1, 0.5, 2.0))
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await over.wait()
 
-    async def _say(self, http: aiohttp.ClientSession, text: str) -> None:
+    async def say(self, http: aiohttp.ClientSession, text: str) -> None:
         key = str(uuid.UUID(int=self.dice.getrandbits(128)))
         twice = self.dice.random() < REDELIVERED
         both = twice and self.dice.random() < 0.3
@@ -92,8 +128,9 @@ class Visitor:
                     if got.status in (200, 201):
                         answer = await got.json()
                         return answer["id"], answer["seq"]
-                    if got.status != 503:
+                    if got.status not in (429, 503):
                         self.wrong.append(f"{text}: answered {got.status}")
+                    await asyncio.sleep(min(1.0, float(got.headers.get("Retry-After", 0))))
             await asyncio.sleep(self.dice.uniform(0.05, 0.3))
 
     # ── watching ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -103,35 +140,5 @@ class Visitor:
         while True:
             with suppress(*LOST):
                 async with asyncio.timeout(self.dice.choice((2, 8, 30))):
-                    await self._stream(http)
+                    await self.view.follow(http, self.url("stream"), self.headers)
             await asyncio.sleep(self.dice.uniform(0.05, 0.3))
-
-    async def _stream(self, http: aiohttp.ClientSession) -> None:
-        headers = {**self.headers, "Last-Event-ID": self.view.cursor}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=2)
-        async with http.get(self.url("stream"), headers=headers, timeout=timeout) as got:
-            if got.status != 200:
-                return
-            self.view.connections += 1
-            frame: dict[str, str] = {}
-            async for raw in got.content:
-                name, _, value = raw.decode().rstrip("\n").partition(": ")
-                if name:
-                    frame[name] = value
-                else:
-                    self._shown(frame)
-                    frame = {}
-
-    def _shown(self, frame: dict[str, str]) -> None:
-        event, view = frame.get("event"), self.view
-        if event == "reset":
-            view.gaps.append(f"reset at {view.cursor}")
-        if event not in ("message.created", "message.updated"):
-            return
-        data: dict[str, Any] = json.loads(frame["data"])
-        if data["prev"] != view.last:
-            view.gaps.append(f"{frame['id']} follows {data['prev']}, shown was {view.last}")
-        view.cursor = frame["id"]
-        view.last = int(view.cursor.rpartition(".")[2])
-        if event == "message.created":
-            view.frames.append((view.last, data["message"]["id"]))

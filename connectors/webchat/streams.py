@@ -12,11 +12,14 @@ from typing import Any, cast
 
 import msgspec
 from aiohttp import web
+from prometheus_client import Gauge
 
 from connectors.contract import Created, Door, Feed, Frame, Message, Reset, TryAgain, Typing, Updated
 from connectors.webchat.bodies import json
 from connectors.webchat.limits import Turnstile
 from connectors.webchat.visitors import Gate, Token, now
+
+STREAMS = Gauge("segue_streams", "Open widget streams, long polls included")
 
 HEARTBEAT = 15.0
 DRAIN = 0.02
@@ -66,9 +69,11 @@ class Streams:
         counts = ((self._of_visitor, visitor), (self._of_address, address))
         for counter, name in counts:
             counter[name] += 1
+        STREAMS.inc()
         try:
             yield
         finally:
+            STREAMS.dec()
             del self._tasks[task]
             for counter, name in counts:
                 counter[name] -= 1

@@ -13,6 +13,7 @@ from fakes.bot import FakeBot
 from fakes.waiting import until
 
 from connectors.contract import Identity
+from connectors.webchat.streams import STREAMS
 from router.store import Store
 from segue.look import FormQuestion, Notice, Words
 from segue.serve import Files
@@ -242,3 +243,11 @@ async def house(settings: Settings, files: Files) -> AsyncIterator[House]:
     await house.start()
     yield house
     await house.stop()
+
+
+async def test_open_streams_are_counted_for_the_operator_and_counted_out(visitor: Visitor) -> None:
+    before = STREAMS._value.get()
+    async with visitor.stream() as stream:
+        await stream.next("hello")
+        assert STREAMS._value.get() == before + 1
+    await until(lambda: STREAMS._value.get() == before)
