@@ -26,21 +26,53 @@ DIGRESSIONS = frozenset(
     {
         "greet",
         "thanks",
+        "praise",
         "help",
+        "repeat",
         "bot_challenge",
+        "complaint",
+        "opt_out",
+        "my_data_privacy",
+        "continue_elsewhere",
         "opening_hours",
         "store_locator",
-        "delivery_time",
-        "payment_methods",
-        "returns_policy",
-        "find_order_number",
-        "cancel_order",
+        "product_in_store",
+        "pickup_ready",
+        "pickup_change_store",
         "product_search",
+        "product_availability",
+        "price",
+        "promotion",
+        "recommendation",
+        "size_guide",
+        "gift_card",
+        "cart",
+        "payment_methods",
+        "pix",
+        "boleto",
+        "installments",
+        "coupon",
+        "shipping_cost",
+        "delivery_time",
+        "change_address",
+        "cancel_order",
+        "find_order_number",
+        "invoice",
+        "return_start",
+        "exchange_start",
+        "return_status",
+        "refund_status",
+        "returns_policy",
+        "wrong_or_damaged_item",
+        "warranty",
         "account_password",
-        "my_data_privacy",
+        "loyalty_balance",
+        "loyalty_redeem",
         "out_of_scope",
     }
 )
+# Intents that open the form. Once more in the middle of it, they are no answer, and no mistake either.
+ASKING = frozenset({"order_status", "order_delayed"})
 # Intents that end or leave the form whatever else the message holds.
 LEAVING = frozenset({"cancel", "goodbye", "human_handoff", "language_switch"})
 _SHORT_ANSWER_WORDS = 4
@@ -60,8 +92,8 @@ async def validate(dispatcher: Dispatcher, tracker: Tracker, domain: Mapping[str
         ]
     if asked is None or (intent in DIGRESSIONS and not _tried_to_answer(intent, text)):
         return []
-    if intent == "order_status":
-        # "where is my order?" once more: no answer, and no mistake either. The form repeats its question.
+    if intent in ASKING:
+        # "where is my order?" once more: the form repeats its question.
         return [set_slot(asked, None)]
     misses = int(tracker.slots.get(MISSES) or 0) + 1
     dispatcher.utter_message(response=_what_was_wrong(asked, text, misses=misses, refused=intent == "deny"))
@@ -72,7 +104,7 @@ def _read(text: str, *, intent: str, asked: str | None) -> dict[str, str]:
     found: dict[str, str] = {}
     bare_counts = asked == NUMBER and (intent not in DIGRESSIONS or len(text.split()) <= _SHORT_ANSWER_WORDS)
     # A bare number that opens the conversation ("1001 cadê") counts too: the intent has said what it is about.
-    opening = asked is None and intent in {"order_status", "give_identifier"}
+    opening = asked is None and intent in {*ASKING, "give_identifier"}
     if number := find_order_number(text, asked=bare_counts or opening):
         found[NUMBER] = number
     if proof := find_email(text) or find_cpf(text):

@@ -74,8 +74,11 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[Text, Any]:
-        """`C`: strength of the fit. `min_known`: share of known pieces below which confidence sinks in proportion."""
-        return {"C": 30.0, "min_known": 0.6, "max_iter": 400, "ranking_length": 10}
+        """`C`: strength of the fit. `min_known`: share of known pieces below which confidence sinks in proportion.
+
+        `min_seen`: how many examples must hold a piece before it counts.
+        """
+        return {"C": 30.0, "min_known": 0.6, "min_seen": 1, "max_iter": 400, "ranking_length": 10}
 
     def __init__(self, config: Dict[Text, Any], storage: ModelStorage, resource: Resource) -> None:
         self._config = config
@@ -135,7 +138,7 @@ class LinearIntentClassifier(IntentClassifier, GraphComponent):
         if len({intent for _, intent in examples}) < 2:
             return self._resource
         seen = Counter(feature for counts, _ in examples for feature in counts)
-        names = sorted(seen)
+        names = sorted(feature for feature, times in seen.items() if times >= self._config["min_seen"])
         self._places = {name: place for place, name in enumerate(names)}
         self._idf = np.array([math.log((1 + len(examples)) / (1 + seen[name])) + 1 for name in names], dtype=np.float32)
         rows = [self._row(counts) for counts, _ in examples]
