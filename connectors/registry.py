@@ -57,7 +57,7 @@ class Poller(Protocol):
     """A connector that asks its platform for messages instead of being called."""
 
     async def poll(self) -> None:
-        """Until cancelled. Runs in one process at a time."""
+        """Until cancelled, in one process at a time; returns where the platform calls us after all."""
 
 
 class ChannelModule(Protocol):

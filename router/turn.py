@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
 
 from connectors.content import Button, Buttons, Choice, Command, Content, Continue, Image, Placeholder, Text
-from connectors.contract import Identity
+from connectors.contract import Identity, ShowsTyping
 from router import conversation, metrics
 from router.bot import Answer, Bot, Question, Response, joined_window
 from router.bot_workers import BotFailure
@@ -28,6 +28,9 @@ HELP = "/help"
 
 TYPING_AFTER = 0.15
 """Seconds of a turn after which the bot is shown typing; most answers are there before."""
+
+TYPING_AGAIN = 4.0
+"""Seconds after which a platform is told so again: it shows it for some five."""
 
 MOMENT_AFTER = 5.0
 """Seconds of a turn after which the customer is told that it takes a moment."""
@@ -50,6 +53,8 @@ class Turns:
     routing: Routing
     elsewhere: Callable[[Identity], tuple[str, ...]] = lambda identity: ()
     """Accounts of other channels that a conversation can go on at."""
+    typing: Mapping[str, ShowsTyping] = field(default_factory=dict)
+    """Of channel accounts whose platform can show it."""
 
     async def run(self, claim: Claim) -> Commit:
         """What this turn leaves behind. The caller commits it."""
@@ -152,6 +157,8 @@ class Turns:
 
         def think() -> None:
             thinking.append(asyncio.create_task(self._show_work(claim), name=f"thinking {claim.turn_id}"))
+            if shows := self.typing.get(claim.identity.account):
+                thinking.append(asyncio.create_task(_keep_typing(shows, claim.identity)))
 
         # Most answers are there before: they cost a timer and no task.
         slow = asyncio.get_running_loop().call_later(TYPING_AFTER, think)
@@ -246,3 +253,9 @@ class Turns:
     def _offer_person(self, claim: Claim, key: str, *, events: Sequence[str] = (), dead: str = "") -> Commit:
         new = self.voice.says(claim, key, [("button_person", "/human_handoff")])
         return Commit(entries=[new], state={"num": self.voice.numbered([new])}, events=events, dead=dead)
+
+
+async def _keep_typing(shows: ShowsTyping, to: Identity) -> None:
+    while True:
+        await shows.typing(to)
+        await asyncio.sleep(TYPING_AGAIN)

@@ -19,9 +19,9 @@ import structlog
 from aiohttp import web
 
 from connectors import registry
-from connectors.contract import Door, Ports
+from connectors.contract import Door, Ports, ShowsTyping
 from connectors.media import MediaFolder
-from connectors.registry import Connector
+from connectors.registry import Connector, Poller
 from connectors.sealing import Seals
 from connectors.webchat import Brand, Refused
 from router.bot import Bot
@@ -43,6 +43,7 @@ from router.worker import Worker
 from segue.continuity import continuity
 from segue.keys import load_keys
 from segue.observability import configure_logging
+from segue.polling import Polling
 from segue.settings import ROOT, Settings, SettingsError
 from segue.widget import widget
 
@@ -161,9 +162,9 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
             health.parts["room"] = _remembered(lambda: _room_state(room))
         routes = health.routes()
         close_streams = None
+        room.start()
+        house.push_async_callback(room.stop)
         if role != "worker":
-            room.start()
-            house.push_async_callback(room.stop)
             feed = JournalFeed(store, hints)
             feed.start()
             house.push_async_callback(feed.stop)
@@ -174,13 +175,16 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
             routes += files.docs.routes()
             routes += [route for channel in channels.values() for route in channel.routes()]
         if role != "edge":
-            turns = Turns(store, bot, voice, moving.linking, moving.routing, moving.invitations.elsewhere)
+            typing = {account: channel for account, channel in channels.items() if isinstance(channel, ShowsTyping)}
+            turns = Turns(store, bot, voice, moving.linking, moving.routing, moving.invitations.elsewhere, typing)
             outbox = Outbox(
                 store, channels, hints, elsewhere=moving.routing.failed, spelled_out=moving.invitations.spelled_out
             )
             house.push_async_callback(moving.merging.close)
             sweeps = Sweeps(store, moving.merging)
-            await _work(house, store, bot, outbox, sweeps, Worker(store, turns, hints))
+            polling = Polling(store, {account: one for account, one in channels.items() if isinstance(one, Poller)})
+            house.push_async_callback(polling.stop)
+            await _work(house, store, bot, outbox, sweeps, polling, Worker(store, turns, hints))
         app = application(routes, Refused)
         if close_streams:
             end = close_streams
@@ -189,7 +193,13 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
 
 
 async def _work(
-    house: contextlib.AsyncExitStack, store: Store, bot: Bot, outbox: Outbox, sweeps: Sweeps, worker: Worker
+    house: contextlib.AsyncExitStack,
+    store: Store,
+    bot: Bot,
+    outbox: Outbox,
+    sweeps: Sweeps,
+    polling: Polling,
+    worker: Worker,
 ) -> None:
     """Messages wait in their mailboxes until there is a bot to ask; an apology for a slow start helps nobody."""
     house.push_async_callback(outbox.stop)
@@ -200,6 +210,7 @@ async def _work(
         if await _format_fits(store):
             outbox.start()
             sweeps.start()
+            polling.start()
             while not await bot.ready():  # noqa: ASYNC110  another process's readiness has no event
                 await asyncio.sleep(0.25)
             worker.start()

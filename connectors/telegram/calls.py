@@ -91,11 +91,15 @@ class Requests(BaseRequest):
             _refuse(answer)
         return answer.status, answer.body or b"{}"
 
-    async def post_to(self, url: str, body: bytes | aiohttp.FormData, headers: dict[str, str]) -> http.Answer:
+    async def post_to(
+        self, url: str, body: bytes | aiohttp.FormData, headers: dict[str, str], *, seconds: float = 0
+    ) -> http.Answer:
+        """Raises `TryAgain`, `http.AnswerLost`."""
         if self.session is None:
             raise TryAgain("the channel is not open", after=1)
-        seconds = self._seconds
-        return await http.post(self.session, url, body, headers, seconds=seconds, longest=LONGEST_ANSWER)
+        return await http.post(
+            self.session, url, body, headers, seconds=seconds or self._seconds, longest=LONGEST_ANSWER
+        )
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:

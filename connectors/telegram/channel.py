@@ -39,6 +39,7 @@ from connectors.contract import (
 )
 from connectors.telegram import updates, words
 from connectors.telegram.calls import Requests, bot, called
+from connectors.telegram.polling import Polling
 from connectors.telegram.sending import CAPABILITIES, Sending
 from connectors.telegram.settings import Settings
 from connectors.telegram.updates import CHANNEL, SPENT, Group, Reach, Tap
@@ -180,6 +181,10 @@ class Telegram:
         if once and self._username and await once(f"telegram group {self.account} {chat}", GROUP_QUIET):
             text = words.say("group", language, address=f"https://t.me/{self._username}")
             self._do_beside(self._courtesy(self._bot.send_message(chat, text)))
+
+    async def poll(self) -> None:
+        if self._settings.polls(self._ports.public_url):
+            await Polling(self.account, self._bot, self._requests, self.take).run()
 
     # ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

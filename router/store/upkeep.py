@@ -153,3 +153,7 @@ class Upkeep:
         if await self._runner.call("GET", key) != holder.encode():
             return False
         return bool(await self._runner.call("PEXPIRE", key, milliseconds))
+
+    async def let_go(self, name: str, holder: str) -> None:
+        """Another process may do the job of that name at once."""
+        await self._runner.run("forget", [keys.lease(name)], holder)

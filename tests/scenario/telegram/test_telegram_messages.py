@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from fakes.bot import FakeBot, says
+from fakes.bot import FakeBot, echo, says
 from fakes.telegram_api import Behaviour, TelegramApi
 from fakes.waiting import until
 from scenario.conftest import Clock
@@ -129,3 +130,17 @@ async def test_a_group_is_told_once_and_never_becomes_a_customer(hooked: Telegra
     [notice] = hooked.texts(-100)
     assert "https://t.me/aurora_loja_bot" in notice
     assert await store.find_customer(Identity("telegram:main", "-100")) is None
+
+
+async def test_people_see_us_typing_while_the_bot_thinks(hooked: TelegramApi, bot: FakeBot) -> None:
+    answering = asyncio.Event()
+
+    async def slow(asked: dict[str, Any]) -> dict[str, Any]:
+        await answering.wait()
+        return echo(asked)
+
+    bot.rule = slow
+    hooked.says(ANA, "oi")
+    await until(lambda: ("sendChatAction", {"chat_id": ANA, "action": "typing"}) in hooked.calls)
+    answering.set()
+    await until(lambda: hooked.texts(ANA) == ["echo: oi"])
