@@ -309,12 +309,14 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """A message changed: `of` names it."""
+    """A message changed: `of` names it. Either its status is another, or what it says: `text` with `content`."""
 
     cursor: str
     prev: int
     of: int
-    status: DeliveryState
+    status: DeliveryState | None = None
+    text: str | None = None
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)

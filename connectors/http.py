@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
+from pathlib import Path
 
 import aiohttp
 from aiohttp import hdrs, web
@@ -117,6 +118,34 @@ async def post(
         raise TryAgain(f"the platform cannot be reached ({type(error).__name__})", after=0) from error
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise AnswerLost(type(error).__name__) from error
+
+
+async def download(session: aiohttp.ClientSession, url: str, into: Path, *, most_bytes: int, seconds: float) -> None:
+    """Writes what stands at an address into a file, from that very address: no redirect is followed.
+
+    Raises `TryAgain`, `RefusedForGood`: `gone`, `too_large`.
+    """
+    timeout = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
+    try:
+        async with session.get(url, allow_redirects=False, timeout=timeout) as response:
+            if response.status in (404, 410):
+                raise RefusedForGood("gone")
+            refuse(Answer(response.status, dict(response.headers), b""))
+            if (response.content_length or 0) > most_bytes:
+                raise RefusedForGood("too_large")
+            await _written(response, into, most_bytes)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise TryAgain(f"the file did not come whole ({type(error).__name__})", after=0) from error
+
+
+async def _written(response: aiohttp.ClientResponse, into: Path, most_bytes: int) -> None:
+    with await asyncio.to_thread(into.open, "wb") as file:
+        size = 0
+        async for chunk in response.content.iter_chunked(256 * 1024):
+            size += len(chunk)
+            if size > most_bytes:
+                raise RefusedForGood("too_large")
+            await asyncio.to_thread(file.write, chunk)
 
 
 async def _some(response: aiohttp.ClientResponse, longest: int) -> bytes:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -134,6 +134,43 @@ def _piece(path: Path, at: int) -> bytes:
     with path.open("rb") as file:
         file.seek(at)
         return file.read(_CHUNK)
+
+
+class NotTaken(Exception):
+    """A file that we do not keep: of another `kind`, or a picture with too many `pixels`."""
+
+    def __init__(self, why: Literal["kind", "pixels"]) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Intake:
+    """The one way by which a stranger's bytes come into our keeping: known by content alone, pictures made anew."""
+
+    def __init__(self, media: Media) -> None:
+        self._media = media
+        self._decoding = asyncio.Semaphore(2)
+
+    async def keep(self, draft: Path, about: About) -> Kept:
+        """Raises `NotTaken`."""
+        kind = await asyncio.to_thread(sniffed, draft)
+        if kind is None:
+            raise NotTaken("kind")
+        if kind.startswith("image/"):
+            try:
+                async with self._decoding:
+                    await reencoded(draft, kind)
+            except TooManyPixels:
+                raise NotTaken("pixels") from None
+            except NotAnImage:
+                raise NotTaken("kind") from None
+        return await self._media.keep(draft, kind, about)
+
+
+def plain_name(name: str) -> str:
+    """Kept as text to show, never as a path."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(letter for letter in last if letter.isprintable())[-120:].strip() or "file"
 
 
 # ── what it is ──────────────────────────────────────────────────────────────────────────────────────────────────────

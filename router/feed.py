@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import cast
 
+import msgspec
 import structlog
 
 from connectors.content import Content, Text
@@ -98,10 +99,13 @@ class JournalFeed:
             rows, more = await self._rows(customer, first, last, limit, newest=after is None)
             elsewhere = [row.seq for row in rows if not row.entry.identity.startswith(f"{identity.account}/")]
             states = await self._store.lanes.states(customer, elsewhere)
+            said = [row.seq for row in rows if row.entry.author.kind == "customer"]
+            changes = await self._store.changes(customer, said)
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
         read = int(state.get("rd", 0))
-        return Page(tuple(_message(row, state["jid"], read, states.get(row.seq)) for row in rows), more)
+        shown = [_as_it_reads_now(row, changes.get(row.seq)) for row in rows]
+        return Page(tuple(_message(row, state["jid"], read, states.get(row.seq)) for row in shown), more)
 
     async def _rows(
         self, customer: CustomerId, first: int, last: int, limit: int, *, newest: bool
@@ -257,9 +261,20 @@ def _is_message(row: Written) -> bool:
 
 def _frame(row: Written, journal: str) -> Created | Updated:
     cursor = f"{journal}.{row.seq}"
-    if row.entry.kind == "message":
-        return Created(cursor, row.prev, _message(row, journal, 0))
-    return Updated(cursor, row.prev, row.entry.of, cast("DeliveryState", row.entry.status))
+    match row.entry:
+        case Entry(kind="message"):
+            return Created(cursor, row.prev, _message(row, journal, 0))
+        case Entry(kind="edit", of=of, content=content) if content is not None:
+            said = _message(row, journal, 0)
+            return Updated(cursor, row.prev, of, text=said.text, content=said.content)
+        case entry:
+            return Updated(cursor, row.prev, entry.of, cast("DeliveryState", entry.status))
+
+
+def _as_it_reads_now(row: Written, change: Entry | None) -> Written:
+    if change is None or change.content is None:
+        return row
+    return msgspec.structs.replace(row, entry=msgspec.structs.replace(row.entry, content=change.content))
 
 
 def _message(row: Written, journal: str, read: int, delivery: DeliveryState | None = None) -> Message:

@@ -10,6 +10,7 @@ import structlog
 
 from connectors.contract import CustomerId
 from router import metrics
+from router.fetching import Fetching
 from router.loop import ReadyLoop, backoff
 from router.store import Claim, Commit, Committed, LeaseLost, Store, StoreUnavailable
 from router.store.hints import Hints
@@ -24,9 +25,10 @@ COMMIT_PAUSES = (0.1, 0.3, 1.0, 2.0)
 class Worker:
     """Runs until stopped; `stop` finishes what is under way and gives the rest back."""
 
-    def __init__(self, store: Store, turns: Turns, hints: Hints, *, at_once: int = 64) -> None:
+    def __init__(self, store: Store, turns: Turns, fetching: Fetching, hints: Hints, *, at_once: int = 64) -> None:
         self._store = store
         self._turns = turns
+        self._fetching = fetching
         self._claims: dict[CustomerId, Claim] = {}
         self._lost: set[CustomerId] = set()
         self._renewing: asyncio.Task[None] | None = None
@@ -79,7 +81,9 @@ class Worker:
     async def _one_turn(self, claim: Claim) -> int:
         """How many messages wait behind this turn."""
         began = time.monotonic()
-        committed = await self._commit(claim, await self._turns.run(claim))
+        async with self._fetching.beside(claim):
+            commit = await self._turns.run(claim)
+        committed = await self._commit(claim, commit)
         metrics.TURN_SECONDS.observe(time.monotonic() - began)
         log.info("turn.done", turn=claim.turn_id, trace=claim.trace, seqs=committed.seqs, batch=len(claim.batch))
         return committed.waiting

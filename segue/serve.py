@@ -19,14 +19,15 @@ import structlog
 from aiohttp import web
 
 from connectors import registry
-from connectors.contract import Door, Ports, ShowsTyping
-from connectors.media import MediaFolder
+from connectors.contract import Door, FetchesMedia, Ports, ShowsTyping
+from connectors.media import Intake, MediaFolder
 from connectors.registry import Connector, Poller
 from connectors.sealing import Seals
 from connectors.webchat import Brand, Refused
 from router.bot import Bot
 from router.docs_pages import Docs
 from router.feed import JournalFeed
+from router.fetching import Fetching
 from router.ingest import Ingest
 from router.outbox import Outbox
 from router.room import Room
@@ -180,11 +181,12 @@ async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncI
             outbox = Outbox(
                 store, channels, hints, elsewhere=moving.routing.failed, spelled_out=moving.invitations.spelled_out
             )
+            fetching = _fetching(settings, files, store, channels)
             house.push_async_callback(moving.merging.close)
             sweeps = Sweeps(store, moving.merging)
             polling = Polling(store, {account: one for account, one in channels.items() if isinstance(one, Poller)})
             house.push_async_callback(polling.stop)
-            await _work(house, store, bot, outbox, sweeps, polling, Worker(store, turns, hints))
+            await _work(house, store, bot, outbox, sweeps, polling, Worker(store, turns, fetching, hints))
         app = application(routes, Refused)
         if close_streams:
             end = close_streams
@@ -235,6 +237,13 @@ def _ports(settings: Settings, files: Files, door: Door, store: Store) -> Ports:
         public_url=settings.server.public_url,
         once=StoredVisits(store, Seals(files.keys).digest).once,
     )
+
+
+def _fetching(settings: Settings, files: Files, store: Store, channels: Mapping[str, registry.Connector]) -> Fetching:
+    sources = {account: channel for account, channel in channels.items() if isinstance(channel, FetchesMedia)}
+    media = MediaFolder(settings.data_dir / "media")
+    digest = Seals(files.keys).digest
+    return Fetching(store, sources, media, Intake(media), lambda identity: digest("owner", identity))
 
 
 def _burst(settings: Settings, channel: str) -> int:

@@ -1,7 +1,7 @@
 """Telegram, by its Bot API: by webhook, or fetched where no public address is set.
 
 channel.py   one account: settings, routes, polling, what is done with an update
-polling.py   asking for updates
+polling.py   asking for updates                                            fetching.py   files of people
 updates.py   pure: the bytes of an update become one of our values, or are refused
 calls.py     calls to the Bot API under our own rules, and their failures as our errors
 sending.py   parts of a message become calls, in order

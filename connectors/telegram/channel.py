@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,6 +40,7 @@ from connectors.contract import (
 )
 from connectors.telegram import updates, words
 from connectors.telegram.calls import Requests, bot, called
+from connectors.telegram.fetching import fetched
 from connectors.telegram.polling import Polling
 from connectors.telegram.sending import CAPABILITIES, Sending
 from connectors.telegram.settings import Settings
@@ -207,6 +209,9 @@ class Telegram:
     async def typing(self, to: Identity) -> None:
         if to.id.lstrip("-").isdigit():
             await self._courtesy(self._bot.send_chat_action(int(to.id), ChatAction.TYPING))
+
+    async def fetch(self, url: str, into: Path, *, most_bytes: int) -> str:
+        return await fetched(self._bot, self._requests, url, into, most_bytes=most_bytes)
 
     def invitation(self, token: str) -> str:
         return f"https://t.me/{self._username}?start={token}" if self._username else ""

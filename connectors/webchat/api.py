@@ -59,7 +59,9 @@ class Webchat:
         self._gate = Gate(parts.seals, parts.visits, dict(parts.sites))
         self._turnstile = Turnstile(parts.limits, parts.brand.say)
         self._uploads = Uploads(parts.media, parts.seals, self._turnstile, parts.brand.say)
-        self._streams = Streams(parts.door, parts.feed, self._gate, self._turnstile, self._uploads.shown)
+        self._streams = Streams(
+            parts.door, parts.feed, self._gate, self._turnstile, self._uploads.shown, self._uploads.worked
+        )
         self._continuing = Continuing(parts.links, parts.door, self._gate, self._turnstile, parts.brand.say)
         self._told: set[str] = set()
 

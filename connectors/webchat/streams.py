@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 from prometheus_client import Gauge
 
+from connectors.content import Content
 from connectors.contract import Created, Door, Feed, Frame, Message, Reset, TryAgain, Typing, Updated
 from connectors.webchat.bodies import json
 from connectors.webchat.limits import Turnstile
@@ -28,6 +29,8 @@ MOST_FRAMES = 200
 
 Shown = Callable[[Message], Message]
 """A message as this visitor may see it: with addresses of files that work."""
+Worked = Callable[[Content | None], Content | None]
+"""The same for what a message says by now."""
 
 
 @dataclass(slots=True)
@@ -39,6 +42,7 @@ class Streams:
     gate: Gate
     turnstile: Turnstile
     shown: Shown
+    worked: Worked
     _tasks: dict[asyncio.Task[Any], str] = field(default_factory=dict)
     _of_visitor: Counter[str] = field(default_factory=Counter)
     _of_address: Counter[str] = field(default_factory=Counter)
@@ -176,6 +180,9 @@ class Streams:
         match frame:
             case Created(cursor, prev, message):
                 return "message.created", {"prev": prev, "message": self.shown(message)}, cursor
+            case Updated(cursor, prev, of, None, text, content):
+                told = {"prev": prev, "of": of, "text": text, "content": self.worked(content)}
+                return "message.updated", told, cursor
             case Updated(cursor, prev, of, status):
                 return "message.updated", {"prev": prev, "of": of, "status": status}, cursor
             case Typing(on):

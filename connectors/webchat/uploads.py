@@ -6,16 +6,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from connectors.content import File, Image
+from connectors.content import Audio, Content, File, Image, Video
 from connectors.contract import Message, NotUnderstood, TryAgain
-from connectors.media import About, Kept, Media, NotAnImage, TooManyPixels, reencoded, sniffed
+from connectors.media import About, Intake, Kept, Media, NotTaken, plain_name
 from connectors.sealing import Seals
 from connectors.webchat.limits import Turnstile
 from connectors.webchat.ports import Refused
@@ -42,6 +42,7 @@ AT_ONCE = 8
 _WITHIN = 120.0
 _CHUNK = 64 * 1024
 _SCHEME = "media:"
+_Shown = TypeVar("_Shown", bound=Image | File | Audio | Video)
 
 
 class Uploads:
@@ -51,7 +52,7 @@ class Uploads:
         self._turnstile = turnstile
         self._say = say
         self._under_way = 0
-        self._decoding = asyncio.Semaphore(2)
+        self._intake = Intake(media)
 
     # ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -82,7 +83,7 @@ class Uploads:
             reader = await request.multipart()
             async for part in reader:
                 if isinstance(part, BodyPartReader) and part.filename is not None:
-                    return _plain_name(part.filename), await self._written(part, draft, locale)
+                    return plain_name(part.filename), await self._written(part, draft, locale)
         except (
             ValueError,
             AssertionError,
@@ -105,18 +106,12 @@ class Uploads:
         return size
 
     async def _kept(self, draft: Path, about: About, locale: str) -> Kept:
-        kind = await asyncio.to_thread(sniffed, draft)
-        if kind is None:
-            raise Refused(415, self._say("upload_kind", locale))
-        if kind.startswith("image/"):
-            try:
-                async with self._decoding:
-                    await reencoded(draft, kind)
-            except TooManyPixels:
+        try:
+            return await self._intake.keep(draft, about)
+        except NotTaken as error:
+            if error.why == "pixels":
                 raise Refused(422, self._say("upload_too_many_pixels", locale)) from None
-            except NotAnImage:
-                raise Refused(415, self._say("upload_kind", locale)) from None
-        return await self._media.keep(draft, kind, about)
+            raise Refused(415, self._say("upload_kind", locale)) from None
 
     async def content(self, visitor: Visitor, upload: str, text: str) -> Image | File:
         """What a message with this file says. Somebody else's file is no file at all."""
@@ -132,11 +127,21 @@ class Uploads:
 
     def shown(self, message: Message) -> Message:
         """The message with an address that works for ten minutes in place of our own name of a file."""
-        if isinstance(message.content, Image | File) and message.content.url.startswith(_SCHEME):
-            return msgspec.structs.replace(message, content=self._shown(message.content))
-        return message
+        return msgspec.structs.replace(message, content=self.worked(message.content))
 
-    def _shown(self, content: Image | File) -> Image | File:
+    def worked(self, content: Content | None) -> Content | None:
+        if not isinstance(content, Image | File | Audio | Video):
+            return content
+        if content.url.startswith(_SCHEME):
+            return self._shown(content)
+        # What still lies with another platform has no address that a browser could open.
+        return (
+            content
+            if content.url.startswith(("https://", "http://", "/"))
+            else msgspec.structs.replace(content, url="")
+        )
+
+    def _shown(self, content: _Shown) -> _Shown:
         media = content.url.removeprefix(_SCHEME)
         until = (now() // 60_000) * 60 + SIGNED_FOR
         signature = f"{until}.{self._seals.digest('media', f'{media} {until}')}"
@@ -191,9 +196,3 @@ def _content(kept: Kept, text: str) -> Image | File:
     if kept.kind.startswith("image/"):
         return Image(url=url, alt=kept.name, text=text)
     return File(url=url, name=kept.name, text=text)
-
-
-def _plain_name(name: str) -> str:
-    """Kept as text to show, never as a path."""
-    last = name.replace("\\", "/").rpartition("/")[2]
-    return "".join(letter for letter in last if letter.isprintable())[-120:].strip() or "file"

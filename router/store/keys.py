@@ -16,7 +16,7 @@ keys of a customer live together and one script may touch them all. Times are mi
     {s}out:<c>:<account>    list    until settled    lane: "<seq> <author letter> <control number> <identity>"
     {s}oh:<c>:<account>     hash    1 day, if empty  head: fence, at (tries), phase, tat (bucket), pd (parts taken)
     {s}out:run              zset    for ever         "<customer> <account>" → when its head may be tried
-    {s}ds:<c>               hash    last 500         seq of an outbound message → its delivery state
+    {s}ds:<c>               hash    last 500         seq of what we sent → its delivery state; e<seq> → seq of an edit
     {s}mid:<c>              zset    30 days          "<account>/<vendor id>" → seq
     {s}rw:<c>               hash    60 s             receipts that came before our own record
     {s}tmr                  zset    until due        "<customer> <kind>" → due; what it belongs to is in the state
@@ -263,7 +263,7 @@ def for_join(c: CustomerId) -> tuple[str, ...]:
 
 
 def for_append(c: CustomerId) -> tuple[str, ...]:
-    return (state(c), seen(c), journal(c), events(shard_of(c)))
+    return (state(c), seen(c), journal(c), events(shard_of(c)), deliveries(c))
 
 
 def for_part(c: CustomerId) -> tuple[str, ...]:

@@ -354,6 +354,17 @@ class Store:
             rows = await self._call("XRANGE", keys.journal(customer), first, last, "COUNT", limit)
         return [_written(seq, row) for seq, row in rows]
 
+    async def changes(self, customer: CustomerId, seqs: Iterable[int]) -> dict[int, Entry]:
+        """The last edit of each of those messages that was changed since."""
+        wanted = list(seqs)
+        if not wanted:
+            return {}
+        found = await self._call("HMGET", keys.deliveries(customer), *(f"e{seq}" for seq in wanted))
+        changed = {seq: int(at) for seq, at in zip(wanted, found, strict=True) if at}
+        calls = [("XRANGE", keys.journal(customer), f"{at}-0", f"{at}-0") for at in changed.values()]
+        rows = await self._runner.call_all(calls) if calls else []
+        return {seq: _read_entry.decode(row[0][1][b"e"]) for seq, row in zip(changed, rows, strict=True) if row}
+
     async def mark_read(self, customer: CustomerId, identity: Identity, seq: int, entry: Entry) -> bool:
         """Everything up to seq was read. False when that was known. Raises `Moving`, `Moved`."""
         marked = await self._run("read", customer, seq, identity.channel, _entry_json.encode(entry))

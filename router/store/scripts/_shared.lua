@@ -61,6 +61,11 @@ local function keep_last(hash, most, number_of)
   for i = 1, #rows - most do redis.call('HDEL', hash, rows[i][2]) end
 end
 
+-- Delivery states by seq, and by e<seq> what a message says by now.
+local function keep_deliveries(ds)
+  keep_last(ds, 500, function(field) return tonumber(string.match(field, '%d+')) end)
+end
+
 -- Status entry of a message, when it rises: its state, the journal, an event. Answers its seq, or 0.
 local function settle_status(st, jr, ev, ds, t, customer, channel, seq, status, reason)
   local from = redis.call('HGET', ds, seq)
@@ -122,10 +127,11 @@ local function carry(at, journal, conversation, mb, ds, lanes, lanes_behind, con
   local edits = tonumber(ARGV[at])
   at = at + 1
   for _ = 1, edits do
-    append(journal, 'c', ARGV[at + 1] .. new[ARGV[at]] .. ARGV[at + 2], conversation, '')
+    local seq = append(journal, 'c', ARGV[at + 1] .. new[ARGV[at]] .. ARGV[at + 2], conversation, '')
+    redis.call('HSET', ds, 'e' .. new[ARGV[at]], seq)
     at = at + 3
   end
-  if sends > 0 then keep_last(ds, 500, function(field) return tonumber(field) end) end
+  if sends + edits > 0 then keep_deliveries(ds) end
   return table.concat(moved, ' ')
 end
 

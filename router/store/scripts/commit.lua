@@ -63,7 +63,7 @@ for _ = 1, tonumber(ARGV[12]) do
   if redis.call('ZADD', lanes, 'NX', t, member) == 1 then hint('o', shard(st), 0) end
   at = at + 5
 end
-if tonumber(ARGV[12]) > 0 then keep_last(ds, 500, function(field) return tonumber(field) end) end
+if tonumber(ARGV[12]) > 0 then keep_deliveries(ds) end
 
 redis.call('LTRIM', mb, length, -1)
 local waiting = redis.call('LLEN', mb)

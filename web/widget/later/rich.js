@@ -41,6 +41,8 @@ export function show(scene, content, said, live) {
       const map = `https://www.openstreetmap.org/?mlat=${latitude}&mlon=${longitude}#map=16/${latitude}/${longitude}`;
       return { said: html`${thing(PIN, name || place, map)}${said}` };
     }
+    case "placeholder":
+      return { said: html`<p><em>${t("unseen")}</em></p>${said}` };
     case "list":
       return { said, below: html`<${List} scene=${scene} rows=${content.rows ?? []} live=${live} />` };
     case "carousel":

@@ -1,0 +1,1 @@
+import"./chunk-BZJNRYW5.js";
