@@ -145,8 +145,7 @@ class Merging:
             if not await self._quiet_both(merge):
                 return False
         except (Moved, Erased) as gone:
-            if not await self._went_on(merge):
-                await self._void(merge, gone)
+            await self._cannot_be(merge, gone)
             return True
         except Moving:
             return False
@@ -156,20 +155,13 @@ class Merging:
         entry = Entry(kind="merged", author=_SYSTEM, identity=merge.to, reason=merge.id)
         try:
             adopted = await self._merges.adopt(merge, frozen, entry)
-        except (Erased, Moved) as gone:
-            await self._merges.thaw(merge.other, merge.id)
-            if not await self._went_on(merge):
-                await self._void(merge, gone)
+        except (Moved, Erased) as gone:
+            await self._cannot_be(merge, gone)
             return True
         if adopted is None:
             return False
         await self._alias(adopted)
         return True
-
-    async def _went_on(self, merge: Merge) -> bool:
-        """Whether another process has done this step meanwhile."""
-        now = await self._merges.get(merge.survivor, merge.id)
-        return now is None or now.phase != merge.phase
 
     async def _quiet_both(self, merge: Merge) -> bool:
         """The other is frozen and the survivor held. The survivor waits only once the other is quiet."""
@@ -192,8 +184,12 @@ class Merging:
         await self._merges.repoint(merge.identities.split(), merge.other, merge.survivor)
         await self._end(merge, "adopted", "done", "customer.merged")
 
-    async def _void(self, merge: Merge, gone: StoreError) -> None:
+    async def _cannot_be(self, merge: Merge, gone: StoreError) -> None:
         """One of the two is not there any more. If they became part of somebody, then that one is meant."""
+        now = await self._merges.get(merge.survivor, merge.id)
+        if now is None or now.phase != "intent":
+            return  # Another process went on meanwhile: that is where they have gone.
+        await self._merges.thaw(merge.other, merge.id)
         await self._end(merge, "intent", "void", "merge.void")
         if not isinstance(gone, Moved):
             return
