@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -24,16 +24,17 @@ from connectors.contract import (
     Frame,
     Identity,
     Message,
-    NotUnderstood,
     Page,
     Reset,
     TryAgain,
     Typing,
     Updated,
 )
+from router.history import History, Placed, Source
 from router.store import Entry, Store, StoreUnavailable, Written
 from router.store.hints import Hints
 from router.store.keys import shard_of
+from router.store.kin import MOST_HOPS, at_home
 
 log = structlog.get_logger()
 
@@ -54,6 +55,8 @@ class _Reader:
         self.customer = customer
         self.woken = asyncio.Event()
         self.typing: bool | None = None
+        self.moved = True
+        """Somebody was merged or parted since it last looked whether it may still read here."""
 
 
 class JournalFeed:
@@ -61,6 +64,7 @@ class JournalFeed:
 
     def __init__(self, store: Store, hints: Hints) -> None:
         self._store = store
+        self._history = History(store)
         self._readers: dict[int, dict[CustomerId, set[_Reader]]] = defaultdict(dict)
         self._cursors: dict[int, str] = {}
         self._hinted: set[int] = set()
@@ -81,7 +85,7 @@ class JournalFeed:
 
     async def cursor(self, identity: Identity, known: CustomerId) -> str:
         try:
-            state = await self._store.state(await self._customer(identity, known), "jid", "pv")
+            _, state = await self._state(identity, known, "jid", "pv")
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
         return f"{state['jid']}.{state.get('pv', '0')}" if "jid" in state else NOWHERE
@@ -90,59 +94,64 @@ class JournalFeed:
         self, identity: Identity, known: CustomerId, *, after: str | None, before: str | None, limit: int
     ) -> Page:
         try:
-            customer = await self._customer(identity, known)
-            state = await self._store.state(customer, "jid", "rd")
+            customer, state = await self._state(identity, known, "jid", "rd", "kin")
             if "jid" not in state:
                 return Page((), more=False)
-            first = _seq(after, state["jid"])
-            last = _seq(before, state["jid"])
-            rows, more = await self._rows(customer, first, last, limit, newest=after is None)
-            elsewhere = [row.seq for row in rows if not row.entry.identity.startswith(f"{identity.account}/")]
-            states = await self._store.lanes.states(customer, elsewhere)
-            said = [row.seq for row in rows if row.entry.author.kind == "customer"]
-            changes = await self._store.changes(customer, said)
+            sources = await self._sources(customer, state, identity)
+            placed, more = await self._history.page(sources, after=after, before=before, limit=limit, shown=_is_message)
+            messages = await self._as_read_now(placed, identity)
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
-        read = int(state.get("rd", 0))
-        shown = [_as_it_reads_now(row, changes.get(row.seq)) for row in rows]
-        return Page(tuple(_message(row, state["jid"], read, states.get(row.seq)) for row in shown), more)
+        return Page(tuple(messages), more)
 
-    async def _rows(
-        self, customer: CustomerId, first: int, last: int, limit: int, *, newest: bool
-    ) -> tuple[list[Written], bool]:
-        """So many messages behind `first` and before `last`, and whether there are more."""
-        found: list[Written] = []
-        while len(found) <= limit:
-            rows = await self._store.journal(customer, after=first, before=last, limit=_PAGE, newest=newest)
-            shown = [row for row in rows if _is_message(row)]
-            found = shown + found if newest else found + shown
-            if len(rows) < _PAGE:
-                break
-            if newest:
-                last = rows[0].seq
-            else:
-                first = rows[-1].seq
-        more = len(found) > limit
-        return found[-limit:] if newest else found[:limit], more
+    async def _sources(self, customer: CustomerId, state: Mapping[str, str], identity: Identity) -> list[Source]:
+        """Who was never merged has one journal, and nothing to look up."""
+        if "kin" in state:
+            return await self._history.sources(customer, identity)
+        return [Source(customer, state["jid"], int(state.get("rd", 0)))]
 
-    async def _customer(self, identity: Identity, known: CustomerId) -> CustomerId:
-        return await self._store.find_customer(identity) or known
+    async def _as_read_now(self, placed: Sequence[Placed], identity: Identity) -> list[Message]:
+        """With what became of them on platforms, and what they say by now, as the journals in which they stand know."""
+        parts: dict[CustomerId, list[Placed]] = defaultdict(list)
+        for one in placed:
+            parts[one.source.customer].append(one)
+        messages: dict[object, Message] = {}
+        for customer, those in parts.items():
+            elsewhere = [one.row.seq for one in those if one.row.entry.identity.partition("/")[0] != identity.account]
+            states = await self._store.lanes.states(customer, elsewhere)
+            said = [one.row.seq for one in those if one.row.entry.author.kind == "customer"]
+            changes = await self._store.changes(customer, said)
+            for one in those:
+                row = _as_it_reads_now(one.row, changes.get(one.row.seq))
+                messages[one.key] = _message(row, one.source.journal, one.source.read, states.get(row.seq))
+        return [messages[one.key] for one in placed]
+
+    async def _state(self, identity: Identity, known: CustomerId, *fields: str) -> tuple[CustomerId, dict[str, str]]:
+        """Whose journal it is, also for who asks by somebody who was taken over; and fields of the state."""
+        customer = await self._store.find_customer(identity) or known
+        for _ in range(MOST_HOPS):
+            state = await self._store.state(customer, "gone", *fields)
+            what, _, survivor = state.get("gone", "").partition(" ")
+            if what != "moved":
+                return customer, state
+            customer = CustomerId(survivor)
+        return customer, {}
 
     async def unread(self, identity: Identity, known: CustomerId) -> int:
         try:
-            customer = await self._customer(identity, known)
-            state = await self._store.state(customer, "rd", "n")
-            first = max(int(state.get("rd", 0)), int(state.get("n", 0)) - _PAGE)
+            customer, state = await self._state(identity, known, "rd", "n", "jid", "kin")
+            own = (await self._sources(customer, state, identity))[0] if "jid" in state else Source(customer, "", 0)
+            first = max(int(state.get("rd", 0)), int(state.get("n", 0)) - _PAGE, own.after)
             rows = await self._store.journal(customer, after=first, limit=_PAGE)
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
-        return min(99, sum(_is_message(row) and row.entry.author.kind != "customer" for row in rows))
+        return min(99, sum(_is_message(row) and own.holds(row) and row.entry.author.kind != "customer" for row in rows))
 
     async def read(self, identity: Identity, known: CustomerId, seq: int) -> None:
         try:
-            customer = await self._customer(identity, known)
+            customer = await self._store.find_customer(identity) or known
             entry = Entry(kind="status", author=Author("customer"), identity=str(identity), of=seq, status="read")
-            await self._store.mark_read(customer, identity, seq, entry)
+            await at_home(customer, lambda whose: self._store.mark_read(whose, identity, seq, entry))
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
 
@@ -150,23 +159,32 @@ class JournalFeed:
 
     async def follow(self, identity: Identity, known: CustomerId, cursor: str) -> AsyncIterator[Frame]:
         try:
-            customer = await self._customer(identity, known)
+            customer, _ = await self._state(identity, known)
             reader = _Reader(customer)
             async with self._registered(reader):
                 journal, _, number = cursor.partition(".")
                 seen = int(number) if number.isdigit() else 0
+                own: Source | None = None
                 while True:
                     reader.woken.clear()
-                    state = await self._store.state(customer, "jid", "n", "rd")
+                    state = await self._store.state(customer, "jid", "n", "rd", "gone", "kin")
+                    if reader.moved:
+                        reader.moved, own = False, None
+                        if "gone" in state or not await self._store.kin.is_of(customer, identity):
+                            yield Reset("moved")
+                            return
                     if "jid" in state:
                         if journal not in (state["jid"], "0") or seen > int(state["n"]):
                             yield Reset("unknown_cursor")
                             return
                         journal = state["jid"]
+                        if seen < int(state["n"]):
+                            own = own or (await self._sources(customer, state, identity))[0]
+                            seen = max(seen, own.after)
                         while seen < int(state["n"]):
                             rows = await self._store.journal(customer, after=seen, limit=_PAGE)
                             for row in rows:
-                                if row.audience == "customer":
+                                if row.audience == "customer" and own and own.holds(row):
                                     yield _frame(row, journal)
                                 seen = row.seq
                             if len(rows) < _PAGE:
@@ -239,20 +257,13 @@ class JournalFeed:
         self._cursors[shard] = events[-1][0]
         readers = self._readers.get(shard, {})
         # A full answer may have a trimmed gap before it: wake them all, each reads from its own cursor.
-        named = set(readers) if len(events) >= _MOST_EVENTS else {event["c"] for _, event in events} & set(readers)
+        full = len(events) >= _MOST_EVENTS
+        named = set(readers) if full else {event["c"] for _, event in events} & set(readers)
+        moved = {event["c"] for _, event in events if event["k"].startswith("customer.")}
         for customer in named:
             for reader in readers[CustomerId(customer)]:
+                reader.moved |= full or customer in moved
                 reader.woken.set()
-
-
-def _seq(cursor: str | None, journal: str) -> int:
-    """A cursor of this journal, or a bare number, which means the current one."""
-    if cursor is None:
-        return 0
-    named, dot, number = cursor.rpartition(".")
-    if not number.isdigit() or (dot and named not in (journal, "0")):
-        raise NotUnderstood("an unknown cursor")
-    return int(number)
 
 
 def _is_message(row: Written) -> bool:

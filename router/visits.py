@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import uuid_utils
+
 from connectors.contract import CustomerId, Identity, Limit, TryAgain
-from router.store import Bucket, Store, StoreUnavailable
+from router.merging import Merging
+from router.store import Bucket, Busy, Moved, NotMine, Store, StoreUnavailable
+from router.store.kin import at_home
+from router.store.merges import LOGIN
 
 Digest = Callable[[str, str], str]
 """A keyed hash by purpose and text."""
@@ -25,40 +30,89 @@ class StoredVisits:
     async def admit(self, identity: Identity, known: CustomerId, visitor: str, generation: int) -> Verdict:
         try:
             customer = await self.store.remembered_customer(identity) or known
-            return await self.store.visitors.use(customer, visitor, generation)
+            try:
+                return await self.store.visitors.use(customer, identity, visitor, generation)
+            except (Moved, NotMine):
+                self.store.forget_remembered(identity)
+            return await self._asked(
+                identity, known, lambda whose: self.store.visitors.use(whose, identity, visitor, generation)
+            )
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
 
     async def follow_up(self, identity: Identity, known: CustomerId, visitor: str, generation: int) -> Verdict:
         try:
-            customer = await self._customer(identity, known)
-            return await self.store.visitors.issue(customer, visitor, generation)
+            return await self._asked(
+                identity, known, lambda whose: self.store.visitors.issue(whose, identity, visitor, generation)
+            )
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
 
     async def sign_out(self, identity: Identity, known: CustomerId, visitor: str) -> None:
         try:
-            await self.store.visitors.sign_out(await self._customer(identity, known), visitor)
+            customer = await self._customer(identity, known)
+            await at_home(customer, lambda whose: self.store.visitors.sign_out(whose, visitor))
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
+
+    async def _asked(
+        self, identity: Identity, known: CustomerId, ask: Callable[[CustomerId], Awaitable[Verdict]]
+    ) -> Verdict:
+        customer = await self._customer(identity, known)
+        try:
+            return await at_home(customer, ask)
+        except NotMine:
+            # It went back to somebody by an undo, or is nobody's: then there is nothing that could be passed over.
+            owner = await self.store.merges.owner_of(customer, identity)
+            return await at_home(owner, ask) if owner else "ok"
 
     async def customer_of(
         self, person: Identity, visitor: Identity | None, known: CustomerId
     ) -> tuple[CustomerId | None, bool]:
         try:
             theirs = await self.store.find_customer(person)
+            if theirs:
+                theirs = await self.store.kin.home(theirs)
             if visitor is None:
                 return theirs, True
-            own = await self._customer(visitor, known)
-            if theirs:
-                return theirs, theirs == own
-            return await self._joined(own, person)
+            own = await self.store.kin.home(await self._customer(visitor, known))
+            if theirs is None:
+                return await at_home(own, lambda whose: self._joined(whose, person))
+            if theirs == own:
+                return theirs, True
+            return await self._signed_in(person, theirs, visitor, own)
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
 
+    async def _signed_in(
+        self, person: Identity, theirs: CustomerId, visitor: Identity, own: CustomerId
+    ) -> tuple[CustomerId, bool]:
+        """The site signed that this browser is this person's: its conversation goes on as theirs.
+
+        Unless it is another signed person's, or nothing was said in it.
+        """
+        if not await self.store.visitors.may_become(own, _logins(person)):
+            return theirs, False
+        merging = Merging(self.store)
+        try:
+            merge = await merging.begin(
+                str(uuid_utils.uuid7()),
+                maker=own,
+                redeemer=theirs,
+                source=visitor,
+                to=person,
+                reason=LOGIN,
+                arrive=False,
+            )
+        except Busy as error:
+            raise TryAgain("this customer is being moved", after=2) from error
+        if merge and not (await merging.drive(merge)).is_over:
+            raise TryAgain("this customer is being moved", after=2)
+        return await self.store.kin.home(own), True
+
     async def _joined(self, own: CustomerId, person: Identity) -> tuple[CustomerId | None, bool]:
         # First the customer's own list, which decides, then the hint: dying in between is mended by doing it again.
-        match await self.store.visitors.join(own, person, str(Identity(person.account, "u:"))):
+        match await self.store.visitors.join(own, person, _logins(person)):
             case "joined":
                 winner = await self.store.adopt_identity(person, own)
                 if winner != own:
@@ -77,12 +131,18 @@ class StoredVisits:
 
     async def tell(self, identity: Identity, known: CustomerId, about: Mapping[str, str]) -> bool:
         try:
-            return await self.store.visitors.tell(await self._customer(identity, known), about)
+            customer = await self._customer(identity, known)
+            return await at_home(customer, lambda whose: self.store.visitors.tell(whose, about))
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
 
     async def _customer(self, identity: Identity, known: CustomerId) -> CustomerId:
         return await self.store.find_customer(identity) or known
+
+
+def _logins(person: Identity) -> str:
+    """How the identities begin that a site has signed for."""
+    return str(Identity(person.account, "u:"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,8 @@ class Visits(Protocol):
     ) -> tuple[CustomerId | None, bool]:
         """Of a verified person: the customer that they are; else the visitor's, which they join; None: none yet.
 
-        The second says whether that is the visitor's own: if not, they leave the anonymous conversation where it is.
+        The second says whether the visitor's own conversation is theirs now; if not, it stays where it is: it is
+        another person's, or there is none. Raises `TryAgain` while the two become one.
         """
 
     async def once(self, name: str, seconds: float) -> bool:

@@ -37,6 +37,7 @@ class Send(NamedTuple):
 
 
 class Edit(NamedTuple):
+    seq: int
     of: int
     before: bytes
     behind: bytes
@@ -44,36 +45,29 @@ class Edit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Messages, sends and their edits, in the order of their journal."""
+    """Messages in the order of their mailbox; among them sends and edits in the order of their journal."""
 
-    messages: Sequence[Message] = ()
-    sends: Sequence[Send] = ()
-    edits: Sequence[Edit] = ()
+    items: Sequence[Message | Send | Edit] = ()
 
     @property
     def accounts(self) -> list[str]:
-        return sorted({send.account for send in self.sends})
+        return sorted({item.account for item in self.items if isinstance(item, Send)})
 
     def packed(self, customer: CustomerId) -> list[Any]:
         """As `carry` of _shared.lua takes it, for this customer's lanes in the order of `accounts`."""
         accounts = self.accounts
-        messages = [part for m in self.messages for part in m]
-        sends = [
-            part
-            for s in self.sends
-            for part in (
-                s.seq,
-                accounts.index(s.account) + 1,
-                keys.lane_member(customer, s.account),
-                s.author,
-                s.control,
-                s.identity,
-                s.audience,
-                s.entry,
-            )
-        ]
-        edits = [part for e in self.edits for part in e]
-        return [len(self.messages), *messages, len(self.sends), *sends, len(self.edits), *edits]
+        packed: list[Any] = [len(self.items)]
+        for item in self.items:
+            match item:
+                case Message(seq, mode, identity, entry):
+                    packed += ["m", seq, mode, identity, entry]
+                case Send(seq, account, author, control, identity, audience, entry):
+                    lane = accounts.index(account) + 1
+                    member = keys.lane_member(customer, account)
+                    packed += ["s", seq, lane, member, author, control, identity, audience, entry]
+                case Edit(_, of, before, behind):
+                    packed += ["e", of, before, behind]
+        return packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,19 +153,33 @@ async def read_waiting(
             if seq in wanted:
                 rows[seq] = (row[b"a"].decode(), entry)
             elif entry.startswith(b'{"kind":"edit"') and (named := _EDITED.search(entry)) and int(named[1]) in wanted:
-                edits.append(Edit(int(named[1]), entry[: named.start(1)], entry[named.end(1) :]))
+                edits.append(Edit(seq, int(named[1]), entry[: named.start(1)], entry[named.end(1) :]))
         if len(page) < _PAGE:
             break
         first = f"({page[-1][0].decode()}"
-    return Waiting(
-        messages=[Message(seq, mode, identity, rows[seq][1]) for seq, mode, identity in mail if seq in rows],
-        sends=[
-            Send(seq, account, author, control, identity, *rows[seq])
-            for account, seq, author, control, identity in sorted(queued, key=lambda item: item[1])
-            if seq in rows
-        ],
-        edits=edits,
-    )
+    messages = [Message(seq, mode, identity, rows[seq][1]) for seq, mode, identity in mail if seq in rows]
+    sends = [
+        Send(seq, account, author, control, identity, *rows[seq])
+        for account, seq, author, control, identity in queued
+        if seq in rows
+    ]
+    return Waiting(_in_order(messages, [*sends, *edits]))
+
+
+def _in_order(messages: Sequence[Message], others: Sequence[Send | Edit]) -> list[Message | Send | Edit]:
+    """A batch that was given up and put back stands behind younger messages: the mailbox decides their order."""
+    left = sorted(others, key=lambda item: item.seq)
+    items: list[Message | Send | Edit] = []
+    for message in messages:
+        while left and left[0].seq < message.seq and not _edits_later(left[0], items):
+            items.append(left.pop(0))
+        items.append(message)
+    return items + left
+
+
+def _edits_later(item: Send | Edit, before: Sequence[Message | Send | Edit]) -> bool:
+    """An edit comes behind what it edits."""
+    return isinstance(item, Edit) and all(item.of != one.seq for one in before)
 
 
 def _pairs(flat: Any) -> list[tuple[bytes, bytes]]:

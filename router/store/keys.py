@@ -56,7 +56,7 @@ State, `{s}st:<c>`:
     hold  "<merge> <until>": no new batch, no new try    mgo  merge under way     mga  accounts whose lanes were frozen
     kin   customers who were merged with this one: their records may know a message that this one does not
     ca    when the person in control accepted             cf    the bot's words of this control number on are still good
-    vf:<identity>  what was said before is not shown to it (seq of ours)
+    vf:<identity>  merges of which it is not shown what the other side had said before
 """
 
 from __future__ import annotations
@@ -255,7 +255,7 @@ def for_requeue(c: CustomerId) -> tuple[str, ...]:
 
 
 def for_handle(c: CustomerId) -> tuple[str, ...]:
-    return (state(c), signed_out(c))
+    return (state(c), signed_out(c), identities(c))
 
 
 def for_join(c: CustomerId) -> tuple[str, ...]:
@@ -271,6 +271,10 @@ def for_part(c: CustomerId) -> tuple[str, ...]:
 
 
 def for_about(c: CustomerId) -> tuple[str, ...]:
+    return (state(c),)
+
+
+def for_word(c: CustomerId) -> tuple[str, ...]:
     return (state(c),)
 
 
@@ -355,6 +359,7 @@ SCRIPTS: dict[str, Callable[[CustomerId], tuple[str, ...]]] = {
     "split": for_split,
     "revive": for_revive,
     "part": for_part,
+    "word": for_word,
 }
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from connectors.contract import CustomerId
+from connectors.contract import CustomerId, Identity
 from router.store import keys
 from router.store.runner import Runner
 from router.store.types import Enqueued, Entry, Moved, Moving, StoreError
@@ -60,6 +60,13 @@ class Kin:
                 return customer
             customer = CustomerId(gone.decode().partition(" ")[2])
         raise StoreError(f"{customer} was moved too often to be followed")
+
+    async def is_of(self, customer: CustomerId, identity: Identity) -> bool:
+        """Whether the identity is this customer's, or they are nobody yet."""
+        found = await self._runner.call_all(
+            [("SISMEMBER", keys.identities(customer), str(identity)), ("HEXISTS", keys.state(customer), "jid")]
+        )
+        return bool(found[0]) or not found[1]
 
     async def message(self, customer: CustomerId, name: str) -> tuple[CustomerId, int]:
         """In whose journal the message stands that was written down by that name, and its seq there; 0: nowhere."""

@@ -29,6 +29,9 @@ UNDO_LIFE = 30 * 86_400_000
 DIALOGUE = ("slots", "form", "ask", "num", "lang", "lv", "loc", "ns", "cid", "open")
 """Fields of the state that belong to the dialogue and travel with it, beside its window."""
 
+LOGIN = "login"
+"""Reason of a merge for which the site signed: nobody redeemed a code."""
+
 _PART = 500
 
 _entry_json = msgspec.json.Encoder()
@@ -342,6 +345,10 @@ class Merges:
         if answer[0] == b"gone":
             raise why_gone(other, answer[1])
 
+    async def only_from_now_on(self, customer: CustomerId, identity: Identity, merge: str) -> None:
+        """This identity is not shown what the other side of that merge had said before it."""
+        await self._run("word", customer, f"vf:{identity}", merge)
+
     # ── following ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def owner_of(self, customer: CustomerId, identity: Identity) -> CustomerId | None:
@@ -381,4 +388,4 @@ def _of_identities(state: Mapping[str, str], identities: Iterable[str]) -> dict[
     }
 
 
-__all__ = ["DIALOGUE", "HOLD", "Busy", "Held", "Merge", "Merges", "Moved", "Phase"]
+__all__ = ["DIALOGUE", "HOLD", "LOGIN", "Busy", "Held", "Merge", "Merges", "Moved", "Phase"]

@@ -10,7 +10,7 @@ import msgspec
 from connectors.contract import CustomerId, Identity
 from router.store import keys
 from router.store.runner import Runner
-from router.store.types import Bucket, why_gone
+from router.store.types import Bucket, NotMine, why_gone
 
 GRACE = 60_000
 """Milliseconds for which a handle stays good beside its follower that nobody has used yet."""
@@ -26,20 +26,25 @@ class Visitors:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    async def use(self, customer: CustomerId, visitor: str, generation: int) -> Standing:
-        """Whether a token of this generation is good; its first use passes over all before it."""
-        return await self._handle(customer, visitor, generation, "use")
+    async def use(self, customer: CustomerId, identity: Identity, visitor: str, generation: int) -> Standing:
+        """Whether a token of this generation is good; its first use passes over all before it. Raises `NotMine`."""
+        return await self._handle(customer, identity, visitor, generation, "use")
 
-    async def issue(self, customer: CustomerId, visitor: str, generation: int) -> Standing:
+    async def issue(self, customer: CustomerId, identity: Identity, visitor: str, generation: int) -> Standing:
         """The same of a handle, whose follower may be given out when it is."""
-        return await self._handle(customer, visitor, generation, "issue")
+        return await self._handle(customer, identity, visitor, generation, "issue")
 
     async def sign_out(self, customer: CustomerId, visitor: str) -> None:
-        await self._handle(customer, visitor, 0, "out")
+        await self._handle(customer, None, visitor, 0, "out")
 
-    async def _handle(self, customer: CustomerId, visitor: str, generation: int, what: str) -> Standing:
+    async def _handle(
+        self, customer: CustomerId, identity: Identity | None, visitor: str, generation: int, what: str
+    ) -> Standing:
+        who = str(identity) if identity else ""
         touched = keys.for_handle(customer)
-        answer = await self._runner.run("handle", touched, customer, visitor, generation, what, GRACE, _MARK_LIFE)
+        answer = await self._runner.run("handle", touched, customer, visitor, generation, what, GRACE, _MARK_LIFE, who)
+        if answer == b"not_mine":
+            raise NotMine(customer)
         if answer.startswith(b"mov"):
             raise why_gone(customer, answer)
         return cast("Standing", answer.decode())
@@ -50,6 +55,11 @@ class Visitors:
         if answer.startswith(b"mov"):
             raise why_gone(customer, answer)
         return cast('Literal["joined", "empty", "taken"]', answer.decode())
+
+    async def may_become(self, customer: CustomerId, family: str) -> bool:
+        """Whether there is such a customer, and none of their identities begins like `family`."""
+        members = await self._runner.call("SMEMBERS", keys.identities(customer))
+        return bool(members) and not any(member.decode().startswith(family) for member in members)
 
     async def leave(self, customer: CustomerId, identity: Identity) -> None:
         """Takes back a join that lost against another customer."""

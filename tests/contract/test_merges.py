@@ -248,20 +248,20 @@ async def test_receipts_find_their_message_before_and_behind_a_merge_and_its_und
 
 
 async def test_handles_of_the_other_go_on_and_a_sign_out_stays(two: Store) -> None:
-    await two.visitors.use(NEW, "v1", 3)
+    await two.visitors.use(NEW, WIDGET, "v1", 3)
     await two.visitors.sign_out(NEW, "v2")
     record = await merged(two)
     with pytest.raises(Moved) as moved:
-        await two.visitors.use(NEW, "v1", 3)
+        await two.visitors.use(NEW, WIDGET, "v1", 3)
     assert moved.value.survivor == OLD
-    assert await two.visitors.use(OLD, "v1", 2) == "passed"
-    assert await two.visitors.use(OLD, "v2", 1) == "out"
-    assert await two.visitors.use(OLD, "v1", 5) == "ok"
+    assert await two.visitors.use(OLD, WIDGET, "v1", 2) == "passed"
+    assert await two.visitors.use(OLD, WIDGET, "v2", 1) == "out"
+    assert await two.visitors.use(OLD, WIDGET, "v1", 5) == "ok"
     await two.visitors.sign_out(OLD, "v3")
     await undone(two, record)
-    assert await two.visitors.use(NEW, "v1", 4) == "passed"
-    assert await two.visitors.use(NEW, "v2", 1) == "out"
-    assert await two.visitors.use(NEW, "v3", 1) == "out"
+    assert await two.visitors.use(NEW, WIDGET, "v1", 4) == "passed"
+    assert await two.visitors.use(NEW, WIDGET, "v2", 1) == "out"
+    assert await two.visitors.use(NEW, WIDGET, "v3", 1) == "out"
 
 
 async def test_words_about_a_person_are_both_kept_where_they_differ(two: Store) -> None:

@@ -85,7 +85,7 @@ async def stage(redis_server: RedisServer) -> Any:
         await write(store, NEW, WHATSAPP, "two")
         entry = Entry(kind="edit", author=Author("customer"), identity=str(WIDGET), content=Text("1"), of=waits.seq)
         await store.append(NEW, "edit", entry, audience="customer")
-        await store.visitors.use(NEW, "v1", 3)
+        await store.visitors.use(NEW, WIDGET, "v1", 3)
         await store.visitors.tell(NEW, {"name": "Ana"})
         return store
 

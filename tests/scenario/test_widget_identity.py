@@ -93,19 +93,48 @@ async def test_who_signs_in_keeps_what_was_said_before(house: House, http: aioht
     assert await elsewhere.texts() == ["antes", "echo: antes"]
 
 
-async def test_who_is_known_already_goes_over_and_the_anonymous_conversation_stays(
+async def test_who_is_known_already_takes_along_what_was_said_before_signing_in(
     house: House, http: aiohttp.ClientSession
 ) -> None:
     home = await person(house, http)
     await home.say("meu pedido")
+    await until(lambda: _count(home, 2))
     cafe = await Visitor(http, house.url).arrive()
     await cafe.say("anônimo")
     await until(lambda: _count(cafe, 2))
     known = await person(house, http, handle=cafe.session["handle"])
-    assert known.session["restarted"] is True
-    await until(lambda: _count(known, 2))
-    assert await known.texts() == ["meu pedido", "echo: meu pedido"]
+    assert known.session["restarted"] is False
+    everything = ["meu pedido", "echo: meu pedido", "anônimo", "echo: anônimo"]
+    assert await known.texts() == await home.texts() == everything
+    await known.say("e agora?")
+    await until(lambda: _count(home, 6))
+    assert await known.texts() == await home.texts() == [*everything, "e agora?", "echo: e agora?"]
+
+
+async def test_the_browser_alone_is_not_shown_what_the_person_had_said_before(
+    house: House, http: aiohttp.ClientSession
+) -> None:
+    home = await person(house, http)
+    await home.say("meu pedido")
+    await until(lambda: _count(home, 2))
+    cafe = await Visitor(http, house.url).arrive()
+    await cafe.say("anônimo")
+    await until(lambda: _count(cafe, 2))
+    await person(house, http, handle=cafe.session["handle"])
     assert await cafe.texts() == ["anônimo", "echo: anônimo"]
+
+
+async def test_two_signed_people_of_one_browser_stay_two(house: House, http: aiohttp.ClientSession) -> None:
+    bia = await person(house, http, identity=signed(sub="88"))
+    await bia.say("de bia")
+    anonymous = await Visitor(http, house.url).arrive()
+    await anonymous.say("de ana")
+    await until(lambda: _count(anonymous, 2))
+    await person(house, http, handle=anonymous.session["handle"])
+    late = await person(house, http, handle=anonymous.session["handle"], identity=signed(sub="88"))
+    assert late.session["restarted"] is True
+    await until(lambda: _count(late, 2))
+    assert await late.texts() == ["de bia", "echo: de bia"]
 
 
 async def test_another_person_on_the_same_browser_sees_nothing_of_the_first(

@@ -93,45 +93,39 @@ local function holder(hold, t)
   if merge and tonumber(ends) > t then return merge, tonumber(ends) end
 end
 
--- What one customer had waiting is written anew in the journal of another: messages, sends, and edits of both.
--- ARGV from `at`: number, then old seq, mode, identity, entry of each message
---      · number, then old seq, lane (1…), lane member, author, control number ('' today's), identity, audience, entry of each send
---      · number, then old seq of what was edited, entry up to that seq, entry behind it
+-- What one customer had waiting is written anew in the journal of another, in its order.
+-- ARGV from `at`: number of items, then of each
+--      m, old seq, mode, identity, entry                                                            a message
+--      s, old seq, lane (1…), lane member, author, control number ('' today's), identity, audience, entry   a send
+--      e, old seq of what was edited, entry up to that seq, entry behind it                          an edit of one of them
 -- Answers "<old seq>:<new seq> …"; the lanes are the KEYS behind `lanes_behind`
 local function carry(at, journal, conversation, mb, ds, lanes, lanes_behind, control)
   local moved, new = {}, {}
-  local function note(old, seq)
-    moved[#moved + 1] = old .. ':' .. seq
-    new[old] = seq
+  for _ = 1, tonumber(ARGV[at]) do
+    local kind, old, seq = ARGV[at + 1], ARGV[at + 2], nil
+    if kind == 'm' then
+      seq = append(journal, 'c', ARGV[at + 5], conversation, '')
+      redis.call('RPUSH', mb, seq .. ' ' .. ARGV[at + 3] .. ' ' .. ARGV[at + 4])
+      at = at + 5
+    elseif kind == 's' then
+      seq = append(journal, ARGV[at + 8], ARGV[at + 9], conversation, '')
+      local number = ARGV[at + 6] == '' and control or ARGV[at + 6]
+      redis.call('RPUSH', KEYS[lanes_behind + tonumber(ARGV[at + 3])],
+        seq .. ' ' .. ARGV[at + 5] .. ' ' .. number .. ' ' .. ARGV[at + 7])
+      redis.call('HSET', ds, seq, 'pending')
+      if redis.call('ZADD', lanes, 'NX', journal.t, ARGV[at + 4]) == 1 then hint('o', shard(mb), 0) end
+      at = at + 9
+    else
+      local edit = append(journal, 'c', ARGV[at + 3] .. new[old] .. ARGV[at + 4], conversation, '')
+      redis.call('HSET', ds, 'e' .. new[old], edit)
+      at = at + 4
+    end
+    if seq then
+      moved[#moved + 1] = old .. ':' .. seq
+      new[old] = seq
+    end
   end
-  local messages = tonumber(ARGV[at])
-  at = at + 1
-  for _ = 1, messages do
-    local seq = append(journal, 'c', ARGV[at + 3], conversation, '')
-    redis.call('RPUSH', mb, seq .. ' ' .. ARGV[at + 1] .. ' ' .. ARGV[at + 2])
-    note(ARGV[at], seq)
-    at = at + 4
-  end
-  local sends = tonumber(ARGV[at])
-  at = at + 1
-  for _ = 1, sends do
-    local seq = append(journal, ARGV[at + 6], ARGV[at + 7], conversation, '')
-    local number = ARGV[at + 4] == '' and control or ARGV[at + 4]
-    redis.call('RPUSH', KEYS[lanes_behind + tonumber(ARGV[at + 1])],
-      seq .. ' ' .. ARGV[at + 3] .. ' ' .. number .. ' ' .. ARGV[at + 5])
-    redis.call('HSET', ds, seq, 'pending')
-    if redis.call('ZADD', lanes, 'NX', journal.t, ARGV[at + 2]) == 1 then hint('o', shard(mb), 0) end
-    note(ARGV[at], seq)
-    at = at + 8
-  end
-  local edits = tonumber(ARGV[at])
-  at = at + 1
-  for _ = 1, edits do
-    local seq = append(journal, 'c', ARGV[at + 1] .. new[ARGV[at]] .. ARGV[at + 2], conversation, '')
-    redis.call('HSET', ds, 'e' .. new[ARGV[at]], seq)
-    at = at + 3
-  end
-  if sends + edits > 0 then keep_deliveries(ds) end
+  keep_deliveries(ds)
   return table.concat(moved, ' ')
 end
 

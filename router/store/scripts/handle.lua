@@ -1,12 +1,14 @@
 -- Promise: of all generations of a visitor's handle one is current and, for a moment, so is the one before; what was
 -- passed over or signed out stays refused. A visitor who has no customer yet leaves no key behind, but by signing out.
--- KEYS state, mark of a sign-out          ARGV offset, customer, visitor, generation, use | issue | out, grace, life of the mark
--- Answers 'ok' | 'passed' | 'out' | where to
+-- KEYS state, mark of a sign-out, identities
+-- ARGV offset, customer, visitor, generation, use | issue | out, grace, life of the mark, identity ('' any)
+-- Answers 'ok' | 'passed' | 'out' | 'not_mine' | where to
 local st, mark, field = KEYS[1], KEYS[2], 'hg:' .. ARGV[3]
 local generation, what, t = tonumber(ARGV[4]), ARGV[5], now(ARGV[1])
 local s = redis.call('HMGET', st, 'jid', 'gone', field)
 local lives = s[1] and not s[2]
 if elsewhere(s[2]) then return s[2] end
+if lives and ARGV[8] ~= '' and redis.call('SISMEMBER', KEYS[3], ARGV[8]) == 0 then return 'not_mine' end
 if what == 'out' then
   if lives then
     redis.call('HSET', st, field, 'out')
