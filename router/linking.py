@@ -151,7 +151,7 @@ class Linking:
             case "unlink":
                 return await self._unlink(claim)
             case "fresh":
-                await self.store.links.hide_before_now(claim.customer, claim.identity)
+                await self.store.merges.only_from_now_on(claim.customer, claim.identity, rest)
                 return self._said(claim, "fresh")
             case "lang":
                 told = msgspec.structs.replace(claim, state={**claim.state, "lang": rest})

@@ -151,11 +151,6 @@ class Links:
         else:
             await self._runner.call("HDEL", keys.state(customer), "to")
 
-    async def hide_before_now(self, customer: CustomerId, identity: Identity) -> None:
-        """From now on this identity is shown nothing older."""
-        last = await self._runner.call("HGET", keys.state(customer), "n")
-        await self._runner.call("HSET", keys.state(customer), f"vf:{identity}", last or 0)
-
     async def barred(self, customer: CustomerId, identities: Sequence[Identity]) -> dict[Identity, str]:
         """Those that cannot be written to, and why."""
         if not identities:

@@ -381,10 +381,12 @@ def _paired(fields: Mapping[str, str]) -> list[Any]:
 
 
 def _of_identities(state: Mapping[str, str], identities: Iterable[str]) -> dict[str, str]:
-    """What is known of each identity, `<what>:<identity>`, and which of the visitors' handles are good."""
+    """What is known of each identity, `<what>:<identity>`, the one chosen for replies, and which handles are good."""
     known = set(identities)
     return {
-        field: value for field, value in state.items() if field.partition(":")[2] in known or field.startswith("hg:")
+        field: value
+        for field, value in state.items()
+        if field == "to" or field.partition(":")[2] in known or field.startswith("hg:")
     }
 
 

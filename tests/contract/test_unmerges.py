@@ -298,3 +298,14 @@ async def test_a_merge_that_is_under_way_cannot_be_undone_yet(two: Store) -> Non
     record = await begun(two)
     with pytest.raises(Busy):
         await Merging(two).undo(OLD, record.id)
+
+
+async def test_where_replies_go_is_nobody_who_left(two: Store) -> None:
+    await two.client.hset(keys.state(NEW), "to", str(WIDGET))
+    record = await merged(two, arrive=False)
+    assert await two.state(OLD, "to", "via") == {"to": str(WIDGET), "via": str(TELEGRAM)}
+    await write(two, OLD, WIDGET, "oi")
+    await undone(two, record)
+    assert "to" not in await two.state(OLD, "to")
+    assert await two.state(OLD, "via") == {"via": str(TELEGRAM)}
+    assert await two.state(NEW, "via") == {"via": str(WIDGET)}

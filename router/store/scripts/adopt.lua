@@ -57,7 +57,10 @@ pairs_from(function(field, value)
   redis.call('HSET', st, field, value)
   if field == 'cid' then conversation = value end
 end)
-pairs_from(function(field, value) redis.call('HSET', st, field, value) end)
+pairs_from(function(field, value)
+  -- Where replies go was chosen once; the survivor's choice stands.
+  if field == 'to' then redis.call('HSETNX', st, field, value) else redis.call('HSET', st, field, value) end
+end)
 
 -- Who speaks? A person over the queue over the bot; of two people the one who accepted first.
 local RANKS = {bot = 0, queued = 1, human = 2}

@@ -8,7 +8,7 @@ local written = redis.call('HGET', mg, merge)
 if not written then return {'none'} end
 local record = cjson.decode(written)
 if record.phase ~= 'undoing' then return {'ok', written} end
-local s = redis.call('HMGET', st, 'gone', 'hold', 'bl', 'cid', 'n', 'pv', 'via', 'cf', 'cn')
+local s = redis.call('HMGET', st, 'gone', 'hold', 'bl', 'cid', 'n', 'pv', 'via', 'cf', 'cn', 'to', 'lt')
 if s[1] then return {'gone', s[1]} end
 if holder(s[2], t) ~= merge or tonumber(s[3] or 0) > 0 then return {'busy'} end
 local floor = tonumber(s[8] or s[9])
@@ -78,8 +78,11 @@ redis.call('HSET', mg, merge, written)
 redis.call('HINCRBY', st, 'ln', 1)
 redis.call('HSET', st, 'n', journal.n, 'pv', journal.pv, 'at', 0)
 redis.call('HDEL', st, 'hold', 'why', 'num')
+if leaving[s[10]] then redis.call('HDEL', st, 'to') end
+if leaving[s[11]] then redis.call('HDEL', st, 'lt') end
 if leaving[s[7]] then
-  if leaving[record.source] then redis.call('HDEL', st, 'via') else redis.call('HSET', st, 'via', record.source) end
+  local stays = not leaving[record.source] and record.source or not leaving[record.to] and record.to
+  if stays then redis.call('HSET', st, 'via', stays) else redis.call('HDEL', st, 'via') end
 end
 event(ev, 'customer.split', customer, s[4], record.split, '')
 if redis.call('LLEN', mb) > 0 then
