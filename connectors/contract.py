@@ -6,7 +6,7 @@ framework.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -234,6 +234,23 @@ class FetchesMedia(Protocol):
 
     async def fetch(self, url: str, into: Path, *, most_bytes: int) -> str:
         """Writes the file; its name. From the platform's own host alone. Raises `TryAgain`, `RefusedForGood`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One line for the operator. `remedy` is one sentence, and empty where all is well; neither holds a secret."""
+
+    level: Literal["ok", "warn", "fail"]
+    says: str
+    remedy: str = ""
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """A channel account that can look at itself on its platform: `bin/segue channel check <channel>.<account>`."""
+
+    async def check(self) -> Sequence[Checked]:
+        """Tries the credentials, sets on the platform what can be set by a call, and says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

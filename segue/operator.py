@@ -78,6 +78,23 @@ def chat(
     raise typer.Exit(talk(where, site, lang.value))
 
 
+channel = typer.Typer(help="Channel accounts at their platforms.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(channel, name="channel")
+
+
+@channel.command("check")
+def channel_check(
+    which: Annotated[str, typer.Argument(metavar="CHANNEL.ACCOUNT", help="As in the settings: telegram.main.")],
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Try an account's credentials, set its webhook, and say what is wrong."""
+    from segue.channel import check
+    from segue.installation import Installation
+
+    raise typer.Exit(check(Installation.find(data_dir, config), which))
+
+
 keys = typer.Typer(help="The keys that seal tokens and handles.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(keys, name="keys")
 

@@ -23,6 +23,7 @@ from telegram.error import BadRequest, ChatMigrated
 from connectors import http
 from connectors.contract import (
     Capabilities,
+    Checked,
     ConnectorError,
     CredentialsRejected,
     Edited,
@@ -40,6 +41,7 @@ from connectors.contract import (
 )
 from connectors.telegram import updates, words
 from connectors.telegram.calls import Requests, bot, called
+from connectors.telegram.checking import checked, set_commands
 from connectors.telegram.fetching import fetched
 from connectors.telegram.polling import Polling
 from connectors.telegram.sending import CAPABILITIES, Sending
@@ -56,6 +58,7 @@ else of its chat."""
 GROUP_QUIET = 30 * 86_400.0
 """Seconds for which a group is told once that we answer in private only."""
 
+DAY = 86_400.0
 INTRODUCE_PAUSES = (1.0, 5.0, 15.0, 60.0)
 
 
@@ -216,21 +219,26 @@ class Telegram:
     def invitation(self, token: str) -> str:
         return f"https://t.me/{self._username}?start={token}" if self._username else ""
 
+    async def check(self) -> Sequence[Checked]:
+        return await checked(self._bot, self.account, self._settings, self._ports.public_url)
+
     # ── beside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _introduce(self) -> None:
-        """Learns our own name, and sets the menu of commands. Until then no link leads here."""
+        """Learns our own name, and sets the menu of commands once a day. Until then no link leads here."""
         for pause in itertools.chain(INTRODUCE_PAUSES, itertools.repeat(INTRODUCE_PAUSES[-1])):
             try:
                 me = await called(self._bot.get_me())
+                self._username = (me and me.username) or ""
+                once = self._ports.once
+                if self._username and once and await once(f"telegram commands {self.account}", DAY):
+                    await set_commands(self._bot)
             except CredentialsRejected:
                 log.error("telegram.credentials_rejected", account=self.account, remedy="give it a new token")
             except (ConnectorError, BadRequest, ChatMigrated) as error:
                 log.warning("telegram.not_reached", account=self.account, kind=type(error).__name__)
-            else:
-                if me and me.username:
-                    self._username = me.username
-                    return
+            if self._username:
+                return
             await asyncio.sleep(pause)
 
     async def _courtesy(self, call: Awaitable[Any]) -> None:
