@@ -23,6 +23,8 @@ from dialogue import Dialogue
 ROOT = Path(__file__).parents[2]
 # Of the order 1001 and nothing else: what a stranger must never read.
 SECRETS = ("Vestido", "Rápido Sul")
+# Rasa's own, in every domain.
+BY_RASA = {"back", "nlu_fallback", "restart", "session_start"}
 GIBBERISH = (
     "xqzt brrp",
     "asdkjh qwe",
@@ -142,6 +144,27 @@ async def test_where_is_my_order_1001(talk: Any) -> None:
         r"Order 1001 is on its way with Rápido Sul \(Vestido midi azul, M\)\. It should arrive on \d+ [A-Z][a-z]+\.",
         answer,
     )
+
+
+async def test_a_late_order_gets_an_apology_and_is_looked_up(talk: Any) -> None:
+    customer = talk()
+    sorry, proof = await customer.texts("meu pedido 1005 tá atrasado")
+    assert sorry.startswith("Sinto muito pela demora.")
+    assert "e-mail ou o CPF" in proof
+    assert (await customer.texts("ainda não chegou, já passou do prazo")) == [proof]
+    assert "está atrasado" in (await customer.texts("84517862003"))[0]
+
+
+async def test_every_intent_is_answered_in_both_languages(talk: Any, assistant_loaded: Any) -> None:
+    said: dict[str, dict[str, list[str]]] = {"pt-BR": {}, "en": {}}
+    for language, by_intent in said.items():
+        for intent in sorted({*assistant_loaded.domain.intents} - BY_RASA):
+            customer = talk(language)
+            await customer.say("oi" if language == "pt-BR" else "hello")
+            by_intent[intent] = await customer.texts(payload=f"/{intent}")
+    assert len(said["en"]) >= 50
+    assert [intent for intent, texts in said["pt-BR"].items() if not any(texts)] == []
+    assert [intent for intent, texts in said["pt-BR"].items() if texts == said["en"][intent]] == []
 
 
 async def test_everything_in_one_sentence(talk: Any) -> None:
