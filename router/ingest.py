@@ -62,7 +62,7 @@ class Ingest:
         except StoreUnavailable as error:
             log.warning("ingest.store_unavailable", channel=inbound.identity.channel, error=str(error))
             raise TryAgain("the store does not answer", after=1) from error
-        metrics.accepted(inbound.identity.channel, repeated=enqueued.repeated).inc()
+        metrics.ACCEPTED.inc(inbound.identity.channel, "true" if enqueued.repeated else "false")
         return Accepted(
             id=enqueued.id,
             seq=enqueued.seq,
@@ -152,6 +152,8 @@ class Ingest:
 
     async def _written(self, customer: CustomerId, inbound: Inbound, window: int) -> Enqueued:
         content, link = await self._without_code(inbound, await self._checked(customer, inbound.content))
+        # Two random numbers in one: the second half names the journal if this is a customer's first message.
+        made = uuid_utils.uuid4().hex
         entry = Entry(
             kind="message",
             author=_CUSTOMER,
@@ -159,7 +161,7 @@ class Ingest:
             identity=str(inbound.identity),
             content=content,
             at=inbound.at,
-            trace=inbound.trace or uuid_utils.uuid4().hex,
+            trace=inbound.trace or made,
             link=link,
         )
         return await self.store.enqueue(
@@ -169,7 +171,7 @@ class Ingest:
             dedupe=inbound.dedupe,
             joins=window > 0 and not link and conversation.joins_burst(content),
             window=window,
-            journal=uuid_utils.uuid4().hex[16:],
+            journal=made[16:],
             conversation=str(uuid_utils.uuid7()),
             locale=inbound.locale,
             origin=msgspec.json.encode({"locale": inbound.locale, **inbound.origin}).decode(),

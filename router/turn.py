@@ -73,7 +73,7 @@ class Turns:
                 return Commit()
             case "nobody":
                 log.error("turn.given_up", turn=claim.turn_id, trace=claim.trace, attempts=claim.attempts)
-                metrics.TURNS.labels("dead").inc()
+                metrics.TURNS.inc("dead")
                 return self._apology(claim, dead="attempts")
             case "bot":
                 return await self._introduced(claim, await self._answered(claim, payload))
@@ -114,9 +114,9 @@ class Turns:
             commit = await self._routed(claim, self._answer(claim, answer, joined_window(claim.window, answer)))
         except BotFailure as failure:
             log.warning("turn.failed", turn=claim.turn_id, trace=claim.trace, kind=failure.kind, where=failure.where)
-            metrics.TURNS.labels("failed").inc()
+            metrics.TURNS.inc("failed")
             return self._apology(claim, dead="")
-        metrics.turns(answer.outcome).inc()
+        metrics.TURNS.inc(answer.outcome)
         return commit
 
     async def _tapped(self, claim: Claim) -> str | None:

@@ -6,45 +6,44 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Callable, MutableMapping
-from functools import lru_cache
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from structlog.typing import Processor
+
+_encoded = json.JSONEncoder(ensure_ascii=False, default=repr).encode
+"""Kept: `json.dumps` with options of its own would build an encoder for each line."""
 
 
 def configure_logging() -> None:
     """Everything to standard error, structlog and the libraries' own loggers alike."""
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        show_exception,
-    ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(_as_json)],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        processors=[line],
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processor=structlog.processors.JSONRenderer(ensure_ascii=False), foreign_pre_chain=shared
+            processor=structlog.processors.JSONRenderer(ensure_ascii=False),
+            foreign_pre_chain=[structlog.processors.add_log_level, _stamp, show_exception],
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-def _as_json(entry: object, default: Callable[[Any], Any]) -> str:
-    return _encoder(default).encode(entry)
+def line(_: object, level: str, entry: MutableMapping[str, Any]) -> bytes:
+    """One step in place of structlog's chain of them: every message writes a line."""
+    entry["level"] = level
+    show_exception(_, level, _stamp(_, level, entry))
+    return _encoded(entry).encode("utf-8", "backslashreplace")
 
 
-@lru_cache(maxsize=4)
-def _encoder(default: Callable[[Any], Any]) -> json.JSONEncoder:
-    """Kept: `json.dumps` with options of its own would build one for each line."""
-    return json.JSONEncoder(ensure_ascii=False, default=default)
+def _stamp(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    entry["timestamp"] = f"{datetime.now(UTC).isoformat()[:-6]}Z"
+    return entry
 
 
 def show_exception(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 
-from segue.observability import show_exception
+from segue.observability import line, show_exception
 
 SECRET = "meu cpf é 529.982.247-25"
 
@@ -21,3 +23,20 @@ def test_an_exception_is_logged_without_its_text_and_values() -> None:
 
 def test_an_entry_without_an_exception_is_left_alone() -> None:
     assert show_exception(None, "info", {"event": "x", "exc_info": None}) == {"event": "x"}
+
+
+def test_a_line_is_json_with_its_level_and_time_whatever_it_is_given() -> None:
+    written = line(None, "warning", {"event": "x.y", "name": "Conceição", "path": Path("/a"), "broken": "\udce9"})
+    entry = json.loads(written)
+    assert (entry["event"], entry["level"], entry["path"]) == ("x.y", "warning", "PosixPath('/a')")
+    assert entry["timestamp"].endswith("Z")
+    assert "Conceição" in written.decode()
+
+
+def test_a_line_of_an_exception_holds_no_words() -> None:
+    try:
+        int(SECRET)
+    except ValueError:
+        written = line(None, "error", {"event": "x", "exc_info": True})
+    assert json.loads(written)["error"] == "ValueError"
+    assert SECRET not in written.decode()
