@@ -44,15 +44,20 @@ class Identity:
     def __str__(self) -> str:
         return f"{self.account}/{_quoted(self.id)}"
 
-    @classmethod
-    def parse(cls, text: str) -> Identity:
-        account, _, person = text.partition("/")
-        return cls(account, unquote(person) if "%" in person else person)
+    @staticmethod
+    def parse(text: str) -> Identity:
+        return _parsed(text)
 
 
 @lru_cache(maxsize=4096)
 def _quoted(person: str) -> str:
     return quote(person, safe="")
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Identity:
+    account, _, person = text.partition("/")
+    return Identity(account, unquote(person) if "%" in person else person)
 
 
 class Author(msgspec.Struct, frozen=True):
@@ -198,6 +203,9 @@ class Limits(Protocol):
 
     async def take(self, what: str, who: str, limit: Limit, *, cost: int = 1) -> float:
         """0, and so many places are taken; else seconds until there is room. `cost` 0 only looks for one place."""
+
+    async def take_each(self, *wanted: tuple[str, str, Limit]) -> list[float]:
+        """The same of several at once, one place each: what is full does not keep the others from being taken."""
 
 
 class Sender(Protocol):

@@ -215,5 +215,6 @@ _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 def trace_of(request: web.Request) -> str:
     """The trace id of a caller that has one (https://www.w3.org/TR/trace-context/), else empty: the door makes one."""
-    found = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    given = request.headers.get("traceparent")
+    found = _TRACEPARENT.fullmatch(given) if given else None
     return found[1] if found and found[1] != "0" * 32 else ""

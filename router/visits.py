@@ -153,12 +153,20 @@ class StoredLimits:
     digest: Digest
 
     async def take(self, what: str, who: str, limit: Limit, *, cost: int = 1) -> float:
-        bucket = Bucket(every=1000 / limit.per_second, burst=limit.burst)
         try:
-            wait = await self.store.visitors.wait_for(self.digest("limit", f"{what} {who}"), bucket, cost)
+            return await self.store.visitors.wait_for(*self._bucket(what, who, limit), cost) / 1000
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
-        return wait / 1000
+
+    async def take_each(self, *wanted: tuple[str, str, Limit]) -> list[float]:
+        try:
+            waits = await self.store.visitors.waits_for(*(self._bucket(*one) for one in wanted))
+        except StoreUnavailable as error:
+            raise TryAgain("the store does not answer") from error
+        return [wait / 1000 for wait in waits]
+
+    def _bucket(self, what: str, who: str, limit: Limit) -> tuple[str, Bucket]:
+        return self.digest("limit", f"{what} {who}"), Bucket(every=1000 / limit.per_second, burst=limit.burst)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +175,6 @@ class NoLimits:
 
     async def take(self, what: str, who: str, limit: Limit, *, cost: int = 1) -> float:
         return 0
+
+    async def take_each(self, *wanted: tuple[str, str, Limit]) -> list[float]:
+        return [0] * len(wanted)

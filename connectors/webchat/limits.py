@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -99,7 +98,7 @@ class Turnstile:
 
     async def _both(self, one: tuple[str, str, Limit], other: tuple[str, str, Limit], key: str, locale: str) -> None:
         """At the same time: a message waits for one answer of the store, not for two."""
-        waits = await asyncio.gather(self.limits.take(*one), self.limits.take(*other))
+        waits = await self.limits.take_each(one, other)
         if any(waits):
             self._refuse(one[0] if waits[0] else other[0], key, locale, max(waits))
 

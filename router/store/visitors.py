@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Literal, cast
 
@@ -75,6 +76,11 @@ class Visitors:
     async def wait_for(self, name: str, bucket: Bucket, cost: int) -> int:
         """Milliseconds until there is room in the counter of that name; 0 takes so many places, or none for cost 0."""
         return int(await self._runner.run("limit", [keys.limit(name)], bucket.every, bucket.burst, cost))
+
+    async def waits_for(self, *buckets: tuple[str, Bucket]) -> list[int]:
+        """The same of several at once, one place each."""
+        asked = [self._runner.run("limit", [keys.limit(name)], of.every, of.burst, 1) for name, of in buckets]
+        return list(await asyncio.gather(*asked))
 
     async def once(self, name: str, milliseconds: int) -> bool:
         """False when the name was given within its time."""
