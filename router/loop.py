@@ -49,6 +49,11 @@ class ReadyLoop(Generic[_Ready]):
     def start(self) -> None:
         self._loop = asyncio.create_task(self._run(), name=self._name)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether what is named now begins at once."""
+        return self._loop is not None and not self.stopping and len(self._running) < self._at_once
+
     def named(self, ready: _Ready, delay: int) -> None:
         """This one will be ready in so many milliseconds: worked on without a look."""
         if self._loop is None or self.stopping:
@@ -93,9 +98,14 @@ class ReadyLoop(Generic[_Ready]):
                 await asyncio.sleep(POLL)
 
     def _begin(self, ready: _Ready) -> None:
+        if ready in self._running or len(self._running) < self._at_once:
+            self.begin(ready)
+
+    def begin(self, ready: _Ready) -> None:
+        """At once, or when the work on it that is under way has ended; also beside too many."""
         if ready in self._running:
             self._again.add(ready)
-        elif len(self._running) < self._at_once and not self.stopping:
+        elif not self.stopping:
             task = asyncio.ensure_future(self._work(ready))
             self._running[ready] = task
             task.add_done_callback(lambda _: self._ended(ready))
@@ -109,7 +119,7 @@ class ReadyLoop(Generic[_Ready]):
         self._running.pop(ready, None)
         if ready in self._again:
             self._again.discard(ready)
-            self._begin(ready)
+            self.begin(ready)
 
     async def stop(self, *, within: float) -> list[_Ready]:
         """Start nothing more, wait so many seconds, end the rest: what was ended."""

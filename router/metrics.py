@@ -61,6 +61,9 @@ TURNS = Tally("segue_turns", "Turns by outcome: answered, silent, failed, dead",
 BOT_SECOND = Counter("segue_bot_second_worker_total", "Turns given to a second bot worker because the first was slow")
 BOT_GONE = Counter("segue_bot_gone_total", "Questions whose bot worker was gone or went away")
 TURN_SECONDS = Durations("segue_turn_seconds", "Claim to commit", (0.01, 0.03, 0.1, 0.3, 1, 3, 10))
+FETCHED = Counter(
+    "segue_files_fetched_total", "Files of people, by what came of them: kept, or why not", ["channel", "what"]
+)
 MERGES = Counter("segue_merges_total", "Merges of two customers that are over: done, undone, void", ["phase"])
 LEASES_LOST = Counter("segue_leases_lost_total", "Turns dropped because another worker had the customer")
 LINKS = Counter("segue_links_total", "Link codes by what came of them", ["what", "channels"])

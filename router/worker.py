@@ -29,11 +29,15 @@ class Worker:
         self._store = store
         self._turns = turns
         self._fetching = fetching
+        self._given: dict[CustomerId, Claim] = {}
+        """Claims that came with a message and are not begun yet."""
         self._claims: dict[CustomerId, Claim] = {}
         self._lost: set[CustomerId] = set()
         self._renewing: asyncio.Task[None] | None = None
         self._loop = ReadyLoop("worker", store.ready, self._work_on, at_once=at_once)
         hints.on_ready.append(self._loop.named)
+        hints.on_claimed.append(self._take)
+        hints.stands_by = lambda: self._loop.has_room
 
     def start(self) -> None:
         self._loop.start()
@@ -43,16 +47,28 @@ class Worker:
         """Claim nothing more, finish what is under way, give back what does not end in time."""
         for customer in await self._loop.stop(within=within):
             if claim := self._claims.pop(customer, None):
-                with contextlib.suppress(LeaseLost, StoreUnavailable):
-                    await self._store.retry(claim, delay=0, counts=False)
+                await self._give_back(claim)
+        for claim in self._given.values():
+            await self._give_back(claim)
         if self._renewing:
             self._renewing.cancel()
             await asyncio.gather(self._renewing, return_exceptions=True)
 
+    def _take(self, claim: Claim) -> None:
+        self._given[claim.customer] = claim
+        self._loop.begin(claim.customer)
+
+    async def _give_back(self, claim: Claim) -> None:
+        with contextlib.suppress(LeaseLost, StoreUnavailable):
+            await self._store.retry(claim, delay=0, counts=False)
+
+    async def _claim(self, customer: CustomerId) -> Claim | None:
+        return self._given.pop(customer, None) or await self._store.claim(customer)
+
     async def _work_on(self, customer: CustomerId) -> None:
         """Turn after turn, until nothing waits that may start now."""
         try:
-            while not self._loop.stopping and (claim := await self._store.claim(customer)):
+            while not self._loop.stopping and (claim := await self._claim(customer)):
                 self._claims[customer] = claim
                 waiting = await self._one_turn(claim)
                 self._claims.pop(customer, None)

@@ -58,16 +58,19 @@ Role = Literal["edge", "worker", "all"]
 """edge: takes messages and shows the journal; worker: turns, outbox, timers, sweeps; both answer health and metrics."""
 
 
-def serve(settings: Settings, role: Role = "all") -> int:
-    """Runs the router until SIGTERM or SIGINT. 0 when it ended as asked. Raises `SettingsError` for what cannot run."""
+def serve(settings: Settings, role: Role = "all", bot: Bot | None = None) -> int:
+    """Runs the router until SIGTERM or SIGINT. 0 when it ended as asked. Raises `SettingsError` for what cannot run.
+
+    `bot` goes in place of the one that the settings name: for benches.
+    """
     configure_logging()
     _allow_open_files()
     files = Files.read(settings)
     try:
         import uvloop
     except ImportError:  # not built for this platform
-        return asyncio.run(_serve(settings, files, role))
-    return uvloop.run(_serve(settings, files, role))
+        return asyncio.run(_serve(settings, files, role, bot))
+    return uvloop.run(_serve(settings, files, role, bot))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,11 @@ class Files:
         return cls(brand, sentences, load_keys(settings.data_dir), embed, Docs(ROOT / "docs"))
 
 
-async def _serve(settings: Settings, files: Files, role: Role) -> int:
+async def _serve(settings: Settings, files: Files, role: Role, bot: Bot | None) -> int:
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
-    async with router(settings, files, role) as app:
+    async with router(settings, files, role, bot) as app:
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=2)
         await runner.setup()
         try:
@@ -128,19 +131,22 @@ def _settle_memory() -> None:
 
 
 @contextlib.asynccontextmanager
-async def router(settings: Settings, files: Files, role: Role = "all") -> AsyncIterator[web.Application]:
+async def router(
+    settings: Settings, files: Files, role: Role = "all", bot: Bot | None = None
+) -> AsyncIterator[web.Application]:
     """Everything of a role built and running behind one application; ended in the opposite order."""
     async with contextlib.AsyncExitStack() as house:
+        hints = Hints(connect(settings.redis.url))
+        house.push_async_callback(hints.close)
         store = Store(
             connect(settings.redis.url),
             lease=int(settings.redis.lease_seconds * 1000),
             idle=int(settings.conversation.idle_hours * 3_600_000),
+            hints=hints,
         )
         house.push_async_callback(store.close)
-        bot = Bot(settings.bot.socket, deadline=settings.bot.deadline_seconds)
+        bot = bot or Bot(settings.bot.socket, deadline=settings.bot.deadline_seconds)
         house.push_async_callback(bot.close)
-        hints = Hints(connect(settings.redis.url))
-        house.push_async_callback(hints.close)
         house.push_async_callback(_ended, asyncio.create_task(hints.run(), name="hints"))
         health = Health(
             {

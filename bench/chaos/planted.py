@@ -57,7 +57,11 @@ FAULTS = (
     _fault("a claim looks at no time", ("claim", "or tonumber(score) > t", "")),
     _fault("a burst never ends", ("enqueue", "math.min(t + window, began + 3 * window)", "t + window")),
     _fault("a message during a turn ends its lease", ("enqueue", "if not waiting or s[5] == 'window'", "if true")),
-    _fault("a full mailbox takes more", ("enqueue", "if redis.call('LLEN', mb) >= most then", "if false then")),
+    _fault("a full mailbox takes more", ("enqueue", "if held >= call.most then", "if false then")),
+    _fault(
+        "a message is claimed before those that wait",
+        ("enqueue", "ready == t and held == 0 and not waiting and call.lease > 0", "ready == t and call.lease > 0"),
+    ),
     _fault(
         "an identity of nobody is taken",
         ("enqueue", "if known and redis.call('SISMEMBER', id, identity) == 0", "if false"),

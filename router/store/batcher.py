@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import hiredis
 from redis.asyncio import Redis
@@ -20,7 +20,20 @@ from router.store.types import StoreUnavailable
 from router.store.wire import Wire
 
 Command = tuple[Any, ...]
-_Call = tuple[Command, "asyncio.Future[Any] | _Together"]
+Reader = Callable[[Any], Any]
+"""Makes of a reply what redis-py would give back."""
+
+
+class Taker(Protocol):
+    """What a reply is given to: a future, or what takes it as a future would, from inside the loop's read."""
+
+    def done(self) -> bool: ...
+    def set_result(self, reply: Any, /) -> None: ...
+    def set_exception(self, error: BaseException, /) -> None: ...
+
+
+_Call = tuple[Command, Taker, bytes | None]
+"""The last is the command as it is written, where somebody has packed it already."""
 
 
 class Batcher:
@@ -29,6 +42,9 @@ class Batcher:
     def __init__(self, client: Redis, scripts: dict[str, str]) -> None:
         self._client = client
         self._sources = scripts
+        self._readers: dict[str, Reader] = {
+            str(name): cast("Reader", read) for name, read in client.response_callbacks.items()
+        }
         self._waiting: list[_Call] = []
         self._line: _Line | None = None
         self._wire: Wire | None = None
@@ -36,24 +52,27 @@ class Batcher:
 
     def call(self, *command: Any) -> asyncio.Future[Any]:
         """The command's reply. Raises `StoreUnavailable`, or redis-py's ResponseError for a wrong command."""
-        loop = asyncio.get_running_loop()
-        reply: asyncio.Future[Any] = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._flush)
-        self._waiting.append((command, reply))
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.give(reply, command)
         return reply
+
+    def give(self, taker: Taker, command: Command, packed: bytes | None = None) -> None:
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._waiting.append((command, taker, packed))
 
     def call_all(self, commands: Sequence[Command]) -> asyncio.Future[list[Any]]:
         """The replies of plain commands, together: one future where `call` would make hundreds."""
-        loop = asyncio.get_running_loop()
-        replies: asyncio.Future[list[Any]] = loop.create_future()
-        if not commands:
+        packed = b"".join([hiredis.pack_command(command) for command in commands])
+        return self.write(packed, [self._readers.get(command[0]) for command in commands])
+
+    def write(self, packed: bytes, readers: Sequence[Reader | None]) -> asyncio.Future[list[Any]]:
+        """The replies of commands that somebody has packed, each read by its reader; None takes it as it comes."""
+        replies: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        if readers:
+            self.give(_Together(replies, readers), (), packed)
+        else:
             replies.set_result([])
-            return replies
-        if not self._waiting:
-            loop.call_soon(self._flush)
-        together = _Together(replies, len(commands))
-        self._waiting.extend([(command, together) for command in commands])
         return replies
 
     def _flush(self) -> None:
@@ -66,7 +85,7 @@ class Batcher:
     async def _open(self) -> None:
         """What is asked while this lasts waits for it, and fails with it."""
         late = float(self._client.connection_pool.connection_kwargs.get("socket_timeout") or 5)
-        line = _Line(self._client.response_callbacks, self._sources, late)
+        line = _Line(self._readers, self._sources, late)
         reason = "Redis: the store is closing"
         try:
             await self._hang_up()
@@ -95,30 +114,35 @@ class Batcher:
 
 
 class _Together:
-    """Takes replies as a future would, and gives its own future all of them at once."""
+    """Takes so many replies, and gives its future all of them at once, or the first error among them."""
 
-    def __init__(self, future: asyncio.Future[list[Any]], count: int) -> None:
+    def __init__(self, future: asyncio.Future[list[Any]], readers: Sequence[Reader | None]) -> None:
         self._future = future
-        self._count = count
+        self._readers = readers
+        self.missing = len(readers)
         self._replies: list[Any] = []
 
     def done(self) -> bool:
         return self._future.done()
 
     def set_result(self, reply: Any) -> None:
-        self._replies.append(reply)
-        if len(self._replies) == self._count:
+        read = self._readers[-self.missing]
+        self.missing -= 1
+        self._replies.append(read(reply) if read else reply)
+        if not self.missing and not self._future.done():
             self._future.set_result(self._replies)
 
     def set_exception(self, error: BaseException) -> None:
-        self._future.set_exception(error)
+        self.missing -= 1
+        if not self._future.done():
+            self._future.set_exception(error)
 
 
 class _Line(asyncio.Protocol):
     """Writes commands, and gives each its reply in order."""
 
-    def __init__(self, callbacks: Mapping[Any, Callable[..., Any]], sources: dict[str, str], timeout: float) -> None:
-        self._callbacks = dict(callbacks.items())  # redis-py's own mapping makes upper case of each name it looks up
+    def __init__(self, readers: Mapping[str, Reader], sources: dict[str, str], timeout: float) -> None:
+        self._readers = readers
         self._sources = sources
         self._timeout = timeout
         self._reader = hiredis.Reader(replyError=ResponseError)
@@ -133,7 +157,7 @@ class _Line(asyncio.Protocol):
 
     def send(self, calls: list[_Call]) -> None:
         self._asked.extend(calls)
-        self._transport.write(b"".join([hiredis.pack_command(command) for command, _ in calls]))
+        self._transport.write(b"".join([packed or hiredis.pack_command(command) for command, _, packed in calls]))
         if self._timer is None:
             self._heard = self._loop.time()
             self._look_again(self._heard + self._timeout)
@@ -143,24 +167,28 @@ class _Line(asyncio.Protocol):
         self._reader.feed(data)
         try:
             while (reply := self._reader.gets()) is not False:
-                command, future = self._asked.popleft()
+                command, taker, _ = self._asked[0]
+                if type(taker) is not _Together or taker.missing == 1:
+                    self._asked.popleft()
                 if isinstance(reply, ResponseError):
-                    self._refused(command, future, reply)
-                elif not future.done():
-                    callback = self._callbacks.get(command[0])
-                    future.set_result(callback(reply) if callback else reply)
+                    self._refused(command, taker, reply)
+                elif type(taker) is _Together:
+                    taker.set_result(reply)
+                elif not taker.done():
+                    read = self._readers.get(command[0])
+                    taker.set_result(read(reply) if read else reply)
         except (hiredis.HiredisError, IndexError) as error:
             self._end(f"Redis: {error}")
 
-    def _refused(self, command: Command, future: asyncio.Future[Any] | _Together, reply: ResponseError) -> None:
+    def _refused(self, command: Command, taker: Taker, reply: ResponseError) -> None:
         message = str(reply)
-        if message.startswith("NOSCRIPT") and command[0] == "EVALSHA":
+        if message.startswith("NOSCRIPT") and command[:1] == ("EVALSHA",):
             # Redis restarted without our scripts: send the text of just the one that it did not know.
-            self.send([(("EVAL", self._sources[command[1]], *command[2:]), future)])
-        elif not future.done():
+            self.send([(("EVAL", self._sources[command[1]], *command[2:]), taker, None)])
+        elif type(taker) is _Together or not taker.done():
             # Redis 6.2 puts the reason of a script behind its own words.
             passing = message.startswith(_PASSING) or "MISCONF" in message or " -OOM " in message
-            future.set_exception(StoreUnavailable(f"Redis: {message}") if passing else reply)
+            taker.set_exception(StoreUnavailable(f"Redis: {message}") if passing else reply)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end(f"Redis: {error or 'the connection was closed'}")
@@ -195,6 +223,6 @@ _PASSING = ("OOM", "LOADING", "READONLY", "CLUSTERDOWN", "TRYAGAIN")
 
 
 def _fail(calls: Iterable[_Call], reason: str) -> None:
-    for _, future in calls:
+    for _, future, _ in calls:
         if not future.done():
             future.set_exception(StoreUnavailable(reason))

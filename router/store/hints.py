@@ -1,4 +1,7 @@
-"""Hints over publish: they only wake somebody; polls are the truth, so a lost hint costs a quarter of a second."""
+"""Hints only wake somebody; polls are the truth, so a lost hint costs a quarter of a second.
+
+They go over publish while some other process listens. What this process did itself it tells itself, without Redis.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from redis.exceptions import RedisError
 
 from connectors.contract import CustomerId
 from router.store import keys
+from router.store.types import Claim
 from router.store.wire import Wire
 
 
@@ -28,6 +32,28 @@ class Hints:
         self.on_event: list[Callable[[int], None]] = []
         """shard with a new event"""
         self.on_typing: list[Callable[[CustomerId, bool], None]] = []
+        self.on_claimed: list[Callable[[Claim], None]] = []
+        """a claim that came with a message; the callback has the lease from now on"""
+        self.stands_by: Callable[[], bool] = lambda: False
+        """Whether a worker of this process begins at once with what may begin."""
+        self.alone = False
+        """Whether, as far as we know, no other process listens. Said by the store's look at all shards."""
+
+    def ready(self, customer: CustomerId, delay: int) -> None:
+        for tell in self.on_ready:
+            tell(customer, delay)
+
+    def event(self, shard: int) -> None:
+        for tell in self.on_event:
+            tell(shard)
+
+    def lane(self, shard: int, delay: int) -> None:
+        for tell in self.on_lane:
+            tell(shard, delay)
+
+    def claimed(self, claim: Claim) -> None:
+        for tell in self.on_claimed:
+            tell(claim)
 
     async def run(self) -> None:
         """Listens for ever, over lost connections."""
@@ -46,17 +72,13 @@ class Hints:
         match what:
             case "r" | "b":
                 delay, _, customer = number.partition(" ")
-                for ready in self.on_ready:
-                    ready(CustomerId(customer), int(float(delay)))
+                self.ready(CustomerId(customer), int(float(delay)))
                 if what == "b":
-                    for event in self.on_event:
-                        event(int(subject))
+                    self.event(int(subject))
             case "o":
-                for lane in self.on_lane:
-                    lane(int(subject), int(float(number)))
+                self.lane(int(subject), int(float(number)))
             case "e":
-                for event in self.on_event:
-                    event(int(subject))
+                self.event(int(subject))
             case "t":
                 for typing in self.on_typing:
                     typing(CustomerId(subject), number == "1")

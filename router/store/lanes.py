@@ -23,9 +23,8 @@ class Lanes:
     async def ready(self, shards: Iterable[int], most: int = 16) -> list[Lane]:
         """Lanes whose head may be tried now, at most `most` a shard. The reservation decides."""
         upto = int(time.time() * 1000) + self._runner.offset + 1
-        calls = [("ZRANGEBYSCORE", keys.lanes_run(shard), "-inf", upto, "LIMIT", 0, most) for shard in shards]
-        members = [member.decode().split(" ", 1) for found in await self._runner.call_all(calls) for member in found]
-        return [Lane(CustomerId(customer), account) for customer, account in members]
+        members = await self._runner.first([keys.lanes_run(shard) for shard in shards], upto, most)
+        return [Lane(CustomerId(customer), account) for customer, account in (one.split(" ", 1) for one in members)]
 
     async def reserve(self, lane: Lane, *, lease: int, safe: bool, bucket: Bucket) -> Try | None:
         """The head, to be sent once; None when there is nothing to send now. `safe`: a repeat does no harm."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha1
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from router.store.batcher import Batcher
+from router.store.batcher import Batcher, Taker
 
 _FOLDER = Path(__file__).parent / "scripts"
 
@@ -39,6 +40,20 @@ def connect(url: str, *, timeout: float = 5.0, connections: int = 64) -> Redis:
     )
 
 
+@lru_cache(maxsize=4096)
+def _head(digest: str, touched: tuple[str, ...]) -> bytes:
+    """A script's command as it is written, up to its three arguments: the same for all messages of a customer."""
+    parts = [part.encode() for part in ("EVALSHA", digest, str(len(touched)), *touched)]
+    return b"*%d\r\n" % (len(parts) + 3) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
+
+
+@lru_cache(maxsize=1024)
+def _look_at(key: str) -> bytes:
+    """`ZRANGEBYSCORE <key> -inf` as it is written: the same four times a second, for every shard."""
+    name = key.encode()
+    return b"*7\r\n$13\r\nZRANGEBYSCORE\r\n$%d\r\n%b\r\n$4\r\n-inf\r\n" % (len(name), name)
+
+
 class Runner:
     """`offset` moves the scripts' clock, in milliseconds; 0 outside tests."""
 
@@ -50,10 +65,24 @@ class Runner:
         self.call = self._batcher.call
         self.call_all = self._batcher.call_all
 
+    async def first(self, of: Sequence[str], upto: int, most: int) -> list[str]:
+        """Of each sorted set at most so many members up to a score, all in one list."""
+        score, limit = b"%d" % upto, b"%d" % most
+        rest = b"$%d\r\n%b\r\n$5\r\nLIMIT\r\n$1\r\n0\r\n$%d\r\n%b\r\n" % (len(score), score, len(limit), limit)
+        packed = b"".join([_look_at(key) + rest for key in of])
+        return [member.decode() for found in await self._batcher.write(packed, [None] * len(of)) for member in found]
+
     def run(self, script: str, touched: Sequence[str], *arguments: Any) -> asyncio.Future[Any]:
         """The script's answer. Every script takes the clock's offset first."""
-        digest = self._digests[script]
-        return self.call("EVALSHA", digest, len(touched), *touched, self.offset, *arguments)
+        return self.call("EVALSHA", self._digests[script], len(touched), *touched, self.offset, *arguments)
+
+    def run_for(self, taker: Taker, script: str, touched: tuple[str, ...], call: bytes, more: bytes = b"") -> None:
+        """The same of a script with two arguments; the answer is given to `taker`, whoever asked."""
+        digest, offset = self._digests[script], b"%d" % self.offset
+        packed = b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
+            _head(digest, touched), len(offset), offset, len(call), call, len(more), more,
+        )  # fmt: skip
+        self._batcher.give(taker, ("EVALSHA", digest, len(touched), *touched, offset, call, more), packed)
 
     async def close(self) -> None:
         await self._batcher.close()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from redis.asyncio import Redis
 
 from connectors.contract import CustomerId, Identity, Milliseconds
-from router.store import keys
+from router.store import calls, keys
+from router.store.hints import Hints
+from router.store.inbox import Enqueuing, claim_of, enqueued, read_entry
 from router.store.kin import Kin
 from router.store.lanes import Lanes
 from router.store.links import Links
@@ -25,9 +28,7 @@ from router.store.types import (
     Enqueued,
     Entry,
     LeaseLost,
-    MailboxFull,
     NewEntry,
-    NotMine,
     OfferedButton,
     StoreError,
     StoreUnavailable,
@@ -38,10 +39,11 @@ from router.store.upkeep import Upkeep
 from router.store.visitors import Visitors
 
 _entry_json = msgspec.json.Encoder()
-_read_entry = msgspec.json.Decoder(Entry)
 
-_TURN_NEEDS = ("cid", "ln", "tn", "at", "ctl", "loc", "lang", "lv", "ns", "num", "to", "lt")
-"""Fields of the state that a claim brings."""
+
+def _json(value: Entry | dict[str, str]) -> str:
+    return _entry_json.encode(value).decode()
+
 
 _MOST_REMEMBERED = 20_000
 
@@ -49,8 +51,20 @@ _MOST_REMEMBERED = 20_000
 class Store:
     """A message in, a turn, the journal; `lanes` and `upkeep` hold the rest."""
 
-    def __init__(self, client: Redis, *, lease: int = 15_000, most_waiting: int = 500, idle: int = 0) -> None:
-        """`lease` and `idle` in milliseconds; after `idle` a quiet conversation is closed, 0 never."""
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        lease: int = 15_000,
+        most_waiting: int = 500,
+        idle: int = 0,
+        hints: Hints | None = None,
+    ) -> None:
+        """`lease` and `idle` in milliseconds; after `idle` a quiet conversation is closed, 0 never.
+
+        `hints` are this process' own: what it does itself is told there at once.
+        """
+        self._hints = hints
         self.client = client
         self.lease = lease
         self._idle = idle
@@ -153,37 +167,42 @@ class Store:
 
         Raises `NotMine`, `Erased`, `Moving`, `Moved`, `MailboxFull`, `StoreUnavailable`.
         """
-        answer = await self._runner.run(
-            "enqueue",
-            keys.for_enqueue(customer),
-            customer,
-            str(identity),
-            identity.channel,
-            f"{identity.account}/{dedupe}",
-            _entry_json.encode(entry),
-            "t" if joins else "x",
-            window,
-            self._most_waiting,
-            journal,
-            conversation,
-            locale,
-            origin,
-            self._idle,
+        answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        here = self._hints if self._hints and self._hints.stands_by() else None
+        call = calls.Enqueue(
+            customer=customer,
+            identity=str(identity),
+            channel=identity.channel,
+            dedupe=f"{identity.account}/{dedupe}",
+            entry=_json(entry),
+            mode="t" if joins else "x",
+            window=window,
+            most=self._most_waiting,
+            journal=journal,
+            conversation=conversation,
+            locale=locale,
+            origin=origin,
+            idle=self._idle,
+            lease=self.lease if here else 0,
+            hint=("" if self._alone else "e") if here else "b",
         )
-        match answer[0]:
-            case b"ok":
-                return Enqueued(seq=answer[1], journal=answer[2].decode(), id=entry.id, repeated=False)
-            case b"repeat":
-                first = _read_entry.decode(answer[3]).id if answer[3] else ""
-                return Enqueued(seq=answer[1], journal=answer[2].decode(), id=first, repeated=True)
-            case b"elsewhere":
-                return await self.kin.first_answer(answer[1].decode().split(), f"{identity.account}/{dedupe}")
-            case b"gone":
-                raise why_gone(customer, answer[1])
-            case b"not_mine":
-                raise NotMine(customer)
-            case _:
-                raise MailboxFull(customer)
+        taker = Enqueuing(customer, entry, answer, here)
+        self._runner.run_for(taker, "enqueue", keys.for_enqueue(customer), calls.packed(call))
+        reply = await answer
+        if reply[0] == b"elsewhere":
+            return await self.kin.first_answer(reply[1].decode().split(), call.dedupe)
+        done = enqueued(customer, entry, reply)
+        self._tell_readers(customer)
+        return done
+
+    @property
+    def _alone(self) -> bool:
+        return self._hints is not None and self._hints.alone
+
+    def _tell_readers(self, customer: CustomerId) -> None:
+        """Those of this process. While others listen too, it hears its own hints."""
+        if self._hints and self._hints.alone:
+            self._hints.event(keys.shard_of(customer))
 
     async def find_message(self, customer: CustomerId, account: str, dedupe: str) -> tuple[CustomerId, int]:
         """Whose journal has what was written down by that name of its platform, and its seq; 0: nobody's (any more)."""
@@ -226,32 +245,24 @@ class Store:
         # It is measured so that it errs ahead: a look too early finds what the claim then refuses, one too late waits.
         asked = int(time.time() * 1000)
         upto = asked + self._drift + self.offset + 1
-        found = [("ZRANGEBYSCORE", keys.run(shard), "-inf", upto, "LIMIT", 0, most) for shard in wanted]
-        (seconds, micros), *shards_ready = await self._runner.call_all([("TIME",), *found])
+        (seconds, micros), (_, listeners), found = await asyncio.gather(
+            self._call("TIME"),
+            self._call("PUBSUB", "NUMSUB", keys.HINTS),
+            self._runner.first([keys.run(shard) for shard in wanted], upto, most),
+        )
         self._drift = int(seconds) * 1000 + int(micros) // 1000 - asked
-        return [CustomerId(customer.decode()) for ready in shards_ready for customer in ready]
+        if self._hints:
+            self._hints.alone = int(listeners) <= 1
+        return [CustomerId(customer) for customer in found]
 
     async def claim(self, customer: CustomerId, *, most: int = 16) -> Claim | None:
         """The right to work on this customer, or None when there is nothing to do or somebody else does it."""
-        answer = await self._runner.run("claim", keys.for_claim(customer), customer, self.lease, most, *_TURN_NEEDS)
+        answer = await self._runner.run("claim", keys.for_claim(customer), customer, self.lease, most)
         if answer[0] != b"ok":
             return None
         _, now, state, window, items, entries = answer
-        fields = {k: v.decode() for k, v in zip(_TURN_NEEDS, state, strict=True) if v is not None}
-        batch = tuple(
-            Written(int(item.split(b" ", 1)[0]), 0, now, "customer", fields["cid"], _read_entry.decode(e))
-            for item, e in zip(items, entries, strict=True)
-        )
-        return Claim(
-            customer,
-            now,
-            lease=int(fields["ln"]),
-            turn=int(fields["tn"]),
-            attempts=int(fields["at"]),
-            state=fields,
-            window=window,
-            batch=batch,
-        )
+        seqs = [int(item.split(b" ", 1)[0]) for item in items]
+        return claim_of(customer, now, state, window, seqs, [read_entry.decode(entry) for entry in entries])
 
     async def renew(self, claim: Claim) -> None:
         """Raises `LeaseLost`."""
@@ -265,53 +276,51 @@ class Store:
 
     async def commit(self, claim: Claim, commit: Commit) -> Committed:
         """Write the turn whole. May be run again after a lost reply. Raises `LeaseLost`, `StoreUnavailable`."""
-        state = [part for pair in commit.state.items() for part in pair]
-        entries = [part for new in commit.entries for part in (_letter(new.audience), _entry_json.encode(new.entry))]
-        buttons = [
-            part
-            for i, new in enumerate(commit.entries, start=1)
-            for button in new.buttons
-            for part in (i, button.id, _entry_json.encode({"title": button.title, "payload": button.payload}))
-        ]
+        customer = claim.customer
         accounts = sorted({to.account for new in commit.entries for to in new.to})
-        touched = keys.for_commit(claim.customer)
+        touched = keys.for_commit(customer)
         if accounts:
-            touched += tuple(keys.lane(claim.customer, account) for account in accounts)
-        deliveries = [
-            part
-            for i, new in enumerate(commit.entries, start=1)
-            for to in new.to
-            for part in (
-                i,
-                accounts.index(to.account) + 1,
-                keys.lane_member(claim.customer, to.account),
-                new.entry.author.kind[0],
-                str(to),
-            )
-        ]
-        answer = await self._runner.run(
-            "commit",
-            touched,
-            claim.customer,
-            claim.lease,
-            claim.turn,
-            claim.identity.channel,
-            commit.dead,
-            commit.window if commit.window is not None else b"",
-            len(state) // 2,
-            len(commit.entries),
-            len(buttons) // 3,
-            len(commit.events),
-            len(deliveries) // 5,
-            *state,
-            *entries,
-            *buttons,
-            *commit.events,
-            *deliveries,
+            touched += tuple(keys.lane(customer, account) for account in accounts)
+        call = calls.Commit(
+            customer=customer,
+            lease=claim.lease,
+            turn=claim.turn,
+            channel=claim.identity.channel,
+            dead=commit.dead,
+            hint=not self._alone,
+            state=commit.state,
+            entries=[(_letter(new.audience), _json(new.entry)) for new in commit.entries],
+            buttons=[
+                (i, button.id, _json({"title": button.title, "payload": button.payload}))
+                for i, new in enumerate(commit.entries, start=1)
+                for button in new.buttons
+            ],
+            events=commit.events,
+            deliveries=[
+                (
+                    i,
+                    accounts.index(to.account) + 1,
+                    keys.lane_member(customer, to.account),
+                    new.entry.author.kind[0],
+                    str(to),
+                )
+                for i, new in enumerate(commit.entries, start=1)
+                for to in new.to
+            ],
         )
+        reply: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._runner.run_for(reply, "commit", touched, calls.packed(call), commit.window or b"")
+        answer = await reply
         if answer[0] != b"ok":
             raise LeaseLost(claim.customer)
-        return Committed(seqs=tuple(int(seq) for seq in answer[2:]), waiting=int(answer[1]))
+        committed = Committed(seqs=tuple(answer[3:]), waiting=answer[1], after=answer[2])
+        self._tell_readers(claim.customer)
+        if self._hints:
+            if self._hints.alone and accounts:
+                self._hints.lane(keys.shard_of(claim.customer), 0)
+            if committed.waiting and committed.after:
+                self._hints.ready(claim.customer, committed.after)
+        return committed
 
     async def interject(self, claim: Claim, new: NewEntry) -> bool:
         """Say something in the middle of a turn, once. False when it was said, or the lease is gone."""
@@ -363,7 +372,7 @@ class Store:
         changed = {seq: int(at) for seq, at in zip(wanted, found, strict=True) if at}
         calls = [("XRANGE", keys.journal(customer), f"{at}-0", f"{at}-0") for at in changed.values()]
         rows = await self._runner.call_all(calls) if calls else []
-        return {seq: _read_entry.decode(row[0][1][b"e"]) for seq, row in zip(changed, rows, strict=True) if row}
+        return {seq: read_entry.decode(row[0][1][b"e"]) for seq, row in zip(changed, rows, strict=True) if row}
 
     async def mark_read(self, customer: CustomerId, identity: Identity, seq: int, entry: Entry) -> bool:
         """Everything up to seq was read. False when that was known. Raises `Moving`, `Moved`."""
@@ -393,7 +402,7 @@ def _number(answer: int | bytes, customer: CustomerId) -> int:
     return answer
 
 
-def _letter(audience: Audience) -> str:
+def _letter(audience: Audience) -> Literal["c", "a"]:
     return "c" if audience == "customer" else "a"
 
 
@@ -404,7 +413,7 @@ def _written(stream_id: bytes, row: Mapping[bytes, bytes]) -> Written:
         received=Milliseconds(int(row[b"t"])),
         audience="customer" if row[b"a"] == b"c" else "agents",
         conversation=row[b"c"].decode(),
-        entry=_read_entry.decode(row[b"e"]),
+        entry=read_entry.decode(row[b"e"]),
     )
 
 

@@ -104,8 +104,11 @@ class Commit(msgspec.Struct, frozen=True):
 
 
 class Committed(msgspec.Struct, frozen=True):
+    """`after` is in how many milliseconds those that wait may be claimed."""
+
     seqs: tuple[int, ...]
     waiting: int
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,9 +89,8 @@ class Upkeep:
     async def due(self, shards: Iterable[int], most: int = 16) -> list[tuple[CustomerId, str]]:
         """Customers and kinds of timers that are due."""
         upto = int(time.time() * 1000) + self._runner.offset
-        calls = [("ZRANGEBYSCORE", keys.timers(shard), "-inf", upto, "LIMIT", 0, most) for shard in shards]
-        members = [member.decode().split(" ", 1) for found in await self._runner.call_all(calls) for member in found]
-        return [(CustomerId(customer), kind) for customer, kind in members]
+        members = await self._runner.first([keys.timers(shard) for shard in shards], upto, most)
+        return [(CustomerId(customer), kind) for customer, kind in (one.split(" ", 1) for one in members)]
 
     async def fire(self, customer: CustomerId, kind: str, entry: Entry) -> bool:
         """Whether the timer did something; one whose conversation or control moved does not."""

@@ -64,6 +64,7 @@ from router.store import (
     keys,
     runner,
 )
+from router.store.hints import Hints
 
 ANA = CustomerId("0190b0c0-0000-7000-8000-000000000001")
 WIDGET, TELEGRAM, WHATSAPP, STRANGER = "webchat:demo/ana", "telegram:main/77", "whatsapp:br/5511", "telegram:main/666"
@@ -101,7 +102,12 @@ class StoreMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.redis = redis.Redis(unix_socket_path=str(self.server.socket))
         self.redis.flushall()
-        self.store = Store(connect(self.server.url), lease=LEASE, most_waiting=MOST_WAITING, idle=IDLE)
+        hints = Hints(connect(self.server.url))
+        self.store = Store(connect(self.server.url), lease=LEASE, most_waiting=MOST_WAITING, idle=IDLE, hints=hints)
+        self.stands_by = False
+        hints.stands_by = lambda: self.stands_by
+        self.brought: list[Claim] = []
+        hints.on_claimed.append(self.brought.append)
         self.model = Model()
         self.store.offset = self.model.now
         self.claims: list[Claim] = []
@@ -156,6 +162,11 @@ class StoreMachine(RuleBasedStateMachine):
     def somebody_writes(self, identity: str, joins: bool, window: int) -> None:
         self.write(identity, f"new-{next(self.numbers)}", joins, window)
 
+    @rule(yes=st.booleans())
+    def a_worker_stands_by(self, yes: bool) -> None:
+        """Then a message that may start brings its claim."""
+        self.stands_by = yes
+
     @precondition(lambda self: self.given)
     @rule()
     def the_last_message_comes_again(self) -> None:
@@ -187,17 +198,25 @@ class StoreMachine(RuleBasedStateMachine):
             answer = ("not_mine", 0)
         except MailboxFull:
             answer = ("full", 0)
+        self.run(asyncio.sleep(0))
         mode = "t" if joins else "x"
+        was_due = self.model.due
         expected = self.model.enqueue(identity, f"{who.account}/{dedupe}", mode, window, conversation, entry.id)
         assert answer == expected
         if answer[0] == "ok":
             self.accepted[answer[1]] = Waiting(answer[1], mode, identity)
+        brings = answer[0] == "ok" and self.stands_by and was_due is None and self.model.due == self.model.now
+        assert len(self.brought) == int(brings)
+        if brings:
+            self.is_claimed(self.brought.pop())
 
     # ── a turn ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @rule()
     def a_worker_claims(self) -> None:
-        claim: Claim | None = self.run(self.store.claim(ANA, most=MOST_IN_BATCH))
+        self.is_claimed(self.run(self.store.claim(ANA, most=MOST_IN_BATCH)))
+
+    def is_claimed(self, claim: Claim | None) -> None:
         expected = self.model.claim()
         assert (claim is None) == (expected is None)
         if claim is None:

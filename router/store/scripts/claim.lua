@@ -1,6 +1,6 @@
 -- Promise: one worker at a time; until its commit every claim of this customer returns the same batch.
 -- KEYS state, run, mailbox, journal, tracker
--- ARGV offset, customer, lease, most in a batch, then the fields of the state that a turn needs
+-- ARGV offset, customer, lease, most in a batch
 -- Answers {'ok', now, state, window, mailbox items, entries} | {'later'} | {'idle'}
 local st, run, mb, jr, tr = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local customer = ARGV[2]
@@ -36,4 +36,4 @@ for i = 1, length do
   local found = redis.call('XRANGE', jr, seq .. '-0', seq .. '-0')
   entries[i] = found[1] and found[1][2][2] or ''
 end
-return {'ok', t, redis.call('HMGET', st, unpack(ARGV, 5)), redis.call('GET', tr) or '', items, entries}
+return {'ok', t, redis.call('HMGET', st, unpack(TURN_NEEDS)), redis.call('GET', tr) or '', items, entries}
