@@ -42,8 +42,9 @@ def _action(name: str) -> dict[str, Any]:
     return {"event": "action", "timestamp": 1790000000.126, "name": name, "policy": "RulePolicy", "confidence": 1.0}
 
 
-def answer(events: int) -> bytes:
-    body = msgspec.json.encode(
+def body(events: int) -> bytes:
+    """What the bot says, in JSON."""
+    return msgspec.json.encode(
         {
             "outcome": "answered",
             "events": window(2),
@@ -56,11 +57,11 @@ def answer(events: int) -> bytes:
             "requests": [],
         }
     )
-    return _head(body) + body
 
 
-def _head(body: bytes) -> bytes:
-    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+def _answer(said: bytes) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(said)
+    return head + said
 
 
 _HEALTH = b'{"ready":true,"model":"instant","fingerprint":"0"}'
@@ -83,11 +84,11 @@ class _Connection(asyncio.Protocol):
             if len(self._buffer) < end + 4 + length:
                 return
             del self._buffer[: end + 4 + length]
-            self._transport.write(self._turn if head.startswith(b"post") else _head(_HEALTH) + _HEALTH)
+            self._transport.write(self._turn if head.startswith(b"post") else _answer(_HEALTH))
 
 
 async def serve(path: str, events: int) -> None:
-    turn = answer(events)
+    turn = _answer(body(events))
     server = await asyncio.get_running_loop().create_unix_server(lambda: _Connection(turn), path)
     await server.serve_forever()
 

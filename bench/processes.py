@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -127,7 +128,7 @@ class InstantBot(Process):
 
 
 class Router(Process):
-    """`segue serve`, as it runs in production."""
+    """`segue serve`, as it runs in production; `events` puts a bot into its process (bench/in_process.py)."""
 
     def __init__(
         self,
@@ -137,6 +138,7 @@ class Router(Process):
         bot: Path,
         *,
         burst_ms: int = 0,
+        events: int | None = None,
         settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`settings` as variables of the environment, beside those that every bench has."""
@@ -153,10 +155,18 @@ class Router(Process):
             "SEGUE_CONFIG": "",
             **settings,
         }
-        argv = (sys.executable, "-P", "-m", "segue", "serve", "--role", "all")
+        argv: tuple[str, ...] = (sys.executable, "-P", "-m", "segue", "serve", "--role", "all")
+        if events is not None:
+            argv = (sys.executable, "-P", "-m", "bench.in_process", str(events))
         super().__init__(f"router ({name})", argv, cores=SERVER_CORE, env=env, log=folder / f"{name}.log")
         self.data = folder / name
         self.wait_until(lambda: answers(self.port, "/readyz"))
+
+    def turns(self) -> int:
+        """Turns answered so far."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(int(float(line.split()[1])) for line in lines if line.startswith("segue_turns_total{"))
 
 
 class Echo(Process):
@@ -189,8 +199,11 @@ class House:
         bot: InstantBot,
         name: str = "router",
         settings: Mapping[str, str] = MappingProxyType({}),
+        events: int | None = None,
     ) -> Router:
-        return self._kept(Router(self.folder, name, redis_process.url, bot.socket, settings=settings))
+        """`events`: the bot is in the router's process, and keeps windows of so many; else it is asked over HTTP."""
+        made = Router(self.folder, name, redis_process.url, bot.socket, events=events, settings=settings)
+        return self._kept(made)
 
     def echo(self) -> Echo:
         return self._kept(Echo(self.folder))

@@ -72,3 +72,9 @@ def spread(holders: Sequence[Holder], count: int, seed: int = 1) -> list[Holder]
 def write_requests(file: Path, speakers: Sequence[Holder]) -> Path:
     file.write_bytes(b"\0".join(speaker.message() for speaker in speakers))
     return file
+
+
+def write_tokens(file: Path, holders: Sequence[Holder]) -> Path:
+    """One a line, for wrk."""
+    file.write_text("\n".join(holder.token for holder in holders), encoding="ascii")
+    return file
