@@ -99,6 +99,29 @@ def serve(
     raise typer.Exit(run(settings, role.value))
 
 
+class Demo(StrEnum):
+    """A story that can be played."""
+
+    continuity = "continuity"
+
+
+@app.command()
+def demo(
+    name: Annotated[Demo, typer.Argument(help="Which story.")] = Demo.continuity,
+    lang: Annotated[
+        operator.Language | None, typer.Option(help="In which language; the terminal's if not said.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End when the story is told.")] = False,
+    port: Port = None,
+) -> None:
+    """Play a story to a system of its own: a customer goes from the shop's page to Telegram and back."""
+    from segue.demo import continuity
+
+    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    language = lang.value if lang else "pt-BR" if spoken.startswith("pt") else "en"
+    raise typer.Exit(continuity(language, once=once, port=port))
+
+
 @app.command(context_settings=PASS_THROUGH)
 def actions(context: typer.Context) -> None:
     """Run the action server: --socket FILE --data-dir FOLDER."""

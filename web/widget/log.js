@@ -12,7 +12,7 @@ import { markdown, safe } from "../shared/markdown.js";
 const TOGETHER = 120000;
 const NEAR = 80;
 const ROWS = 150;
-export const CHANNELS = /** @type {Record<string, string>} */ ({ telegram: "Telegram", whatsapp: "WhatsApp", slack: "Slack" });
+export const CHANNELS = /** @type {Record<string, string>} */ ({ telegram: "Telegram", whatsapp: "WhatsApp", slack: "Slack", webhook: "App" });
 const PLAIN = ["text", "buttons", "choice", "command"];
 const rich = () => import("./later/rich.js");
 
@@ -109,9 +109,10 @@ function Row({ scene, message, before, after, last, live }) {
   const starts = newDay || !together(before, message);
   const ends = !after || !together(message, after) || day(after) !== day(message);
   const { said, below } = body(scene, message, live);
-  if (message.author.kind === "system") return html`<${Day} scene=${scene} at=${newDay && message.at} /><li class="system">${said}</li>`;
+  const place = CHANNELS[message.channel ?? ""];
+  if (message.author.kind === "system") return html`<${Day} scene=${scene} at=${newDay && message.at} /><li class="system">${said}${place && html`<p class="meta">${place}</p>`}</li>`;
   const state = message.status === "failed" ? t("failed") : own && last ? t(message.status ?? "sent") : "";
-  const meta = [own ? "" : name(message), CHANNELS[message.channel ?? ""]].filter(Boolean).join(" · ");
+  const meta = [own ? "" : name(message), place].filter(Boolean).join(" · ");
   return html`
     <${Day} scene=${scene} at=${newDay && message.at} />
     <li class=${`row ${own ? "out" : "in"} ${message.author.kind} ${starts ? "first" : ""} ${ends ? "end" : ""} ${below ? "wide" : ""}`}>

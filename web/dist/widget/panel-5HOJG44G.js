@@ -1,1 +1,0 @@
-import"./chunk-BZJNRYW5.js";

@@ -1,0 +1,1 @@
+import"./chunk-A67WQ4Y2.js";
