@@ -11,6 +11,7 @@ from bench.report import Broken, as_json, table
 
 BENCHES = {
     "ingest": "router CPU per message, against a bare aiohttp echo",
+    "telegram": "the same for a message of Telegram: its webhook alone, and with the answer sent",
     "latency": "what a message waits at 200 a second",
     "turn": "the bot's CPU for one turn",
     "start": "from nothing to the first answer; a second start",

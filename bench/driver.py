@@ -44,6 +44,7 @@ class Driver:
         seconds: float = 60,
         shards: Sequence[int] = (),
         redis: Path | None = None,
+        accepted: int = 201,
     ) -> dict[str, Any]:
         """Sends these requests and gives back what was seen. Every message must have been accepted."""
         plan = {
@@ -59,7 +60,7 @@ class Driver:
         if not line:
             raise Broken(f"the driver ended: {self._log.read_text()[-500:]}")
         seen: dict[str, Any] = json.loads(line)
-        if seen["statuses"] != {"201": count}:
+        if seen["statuses"] != {str(accepted): count}:
             raise Broken(f"not every message was accepted: {seen['statuses']} of {count}")
         return seen
 

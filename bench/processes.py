@@ -140,6 +140,7 @@ class Router(Process):
         burst_ms: int = 0,
         events: int | None = None,
         settings: Mapping[str, str] = MappingProxyType({}),
+        role: str = "all",
     ) -> None:
         """`settings` as variables of the environment, beside those that every bench has."""
         self.port = free_port()
@@ -155,7 +156,7 @@ class Router(Process):
             "SEGUE_CONFIG": "",
             **settings,
         }
-        argv: tuple[str, ...] = (sys.executable, "-P", "-m", "segue", "serve", "--role", "all")
+        argv: tuple[str, ...] = (sys.executable, "-P", "-m", "segue", "serve", "--role", role)
         if events is not None:
             argv = (sys.executable, "-P", "-m", "bench.in_process", str(events))
         super().__init__(f"router ({name})", argv, cores=SERVER_CORE, env=env, log=folder / f"{name}.log")
@@ -176,6 +177,16 @@ class Echo(Process):
         self.port = free_port()
         argv = (sys.executable, "-P", "-m", "bench.echo", str(self.port))
         super().__init__("echo", argv, cores=SERVER_CORE, env={}, log=folder / "echo.log")
+        self.wait_until(lambda: answers(self.port, "/"))
+
+
+class BotApi(Process):
+    """Telegram, which takes everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        argv = (sys.executable, "-P", "-m", "bench.bot_api", str(self.port))
+        super().__init__("bot api", argv, cores=OTHER_CORE, env={}, log=folder / "bot-api.log")
         self.wait_until(lambda: answers(self.port, "/"))
 
 
@@ -200,13 +211,18 @@ class House:
         name: str = "router",
         settings: Mapping[str, str] = MappingProxyType({}),
         events: int | None = None,
+        role: str = "all",
     ) -> Router:
         """`events`: the bot is in the router's process, and keeps windows of so many; else it is asked over HTTP."""
-        made = Router(self.folder, name, redis_process.url, bot.socket, events=events, settings=settings)
-        return self._kept(made)
+        return self._kept(
+            Router(self.folder, name, redis_process.url, bot.socket, events=events, settings=settings, role=role)
+        )
 
     def echo(self) -> Echo:
         return self._kept(Echo(self.folder))
+
+    def bot_api(self) -> BotApi:
+        return self._kept(BotApi(self.folder))
 
     def driver(self) -> Driver:
         driver = Driver(self.folder / "driver.log")
