@@ -24,10 +24,11 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=50, help="messages a second, over all widgets")
     parser.add_argument("--widgets", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--instant-bot", action="store_true", help="router and Redis alone: no assistant, no actions")
     parser.add_argument("--controls", action="store_true", help="also plant each fault; all must be found")
     parser.add_argument("--control", choices=[fault.name for fault in CONTROLS], help="plant this one alone")
     options = parser.parse_args()
-    plan = Plan(options.minutes, options.rate, options.widgets, options.seed)
+    plan = Plan(options.minutes, options.rate, options.widgets, options.seed, options.instant_bot)
     try:
         failed = False
         if not options.control:

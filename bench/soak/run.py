@@ -6,8 +6,9 @@ import asyncio
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 import redis.asyncio
@@ -35,17 +36,24 @@ class Plan:
     """Messages a second, over all widgets."""
     widgets: int
     seed: int = 1
+    instant_bot: bool = False
     drain: float = 60
     """Seconds after which what has not been answered will never be."""
 
 
 async def run(plan: Plan, fault: Fault | None = None, tell: Callable[[str], None] = print) -> checker.Report:
-    with short_folder() as folder, system.running(folder, fault) as running:
+    if plan.instant_bot and fault:
+        raise Broken("faults are planted into the whole system: leave --instant-bot out")
+    with short_folder() as folder, _running(plan, folder, fault) as running:
         client = redis.asyncio.Redis.from_url(running.redis_url)
         try:
             return await _soak(plan, running, client, tell)
         finally:
             await client.aclose()
+
+
+def _running(plan: Plan, folder: Path, fault: Fault | None) -> AbstractContextManager[system.System]:
+    return system.running_with_instant_bot() if plan.instant_bot else system.running(folder, fault)
 
 
 async def _soak(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.machine import answers, free_port, memory
+from bench.processes import House
 from bench.report import Broken
 from bench.soak.planted import Fault
 from segue.places import ROOT, DataFolder, home
@@ -20,6 +21,8 @@ from segue.places import ROOT, DataFolder, home
 READY_WITHIN = 300
 """Seconds: it may have to train first."""
 ENDS_WITHIN = 20
+NO_TIMERS = {"SEGUE_CONVERSATION__IDLE_HOURS": "0"}
+"""An idle conversation's timer would wait for a day, and could not be told from one that is forgotten."""
 PARTS = ("redis", "router", "actions", "bot")
 """Those that live as long as it does; training has ended by then."""
 
@@ -54,7 +57,7 @@ class System:
 
 @contextmanager
 def running(folder: Path, fault: Fault | None = None) -> Iterator[System]:
-    """Starts it with an empty data folder, and ends it. Idle conversations get no timer: it would wait for a day."""
+    """Starts it with an empty data folder, and ends it."""
     checkout = ROOT if fault is None else _copy(folder / "checkout", fault)
     data, port, log = folder / "data", free_port(), folder / "up.log"
     environment = {
@@ -62,7 +65,7 @@ def running(folder: Path, fault: Fault | None = None) -> Iterator[System]:
         "PYTHONPATH": str(checkout),
         "SEGUE_HOME": str(home()),
         "SEGUE_SERVER__TRUSTED_PROXIES": '["127.0.0.1"]',  # each widget names an address of its own
-        "SEGUE_CONVERSATION__IDLE_HOURS": "0",
+        **NO_TIMERS,
     }
     command = [sys.executable, "-P", "-m", "segue", "up", "--port", str(port), "--data-dir", str(data)]
     with log.open("ab") as out:
@@ -83,6 +86,16 @@ def running(folder: Path, fault: Fault | None = None) -> Iterator[System]:
         except subprocess.TimeoutExpired:
             launcher.kill()
             launcher.wait()
+
+
+@contextmanager
+def running_with_instant_bot() -> Iterator[System]:
+    """Router and Redis alone, for a machine that has no core left for the assistant."""
+    with House() as house:
+        store, bot = house.redis(fsync="always"), house.bot(events=60)
+        router = house.router(store, bot, settings={"SEGUE_SERVER__RATE_LIMITS": "true", **NO_TIMERS})
+        pids = {"redis": store.pid, "router": router.pid, "bot": bot.pid}
+        yield System(router.port, store.url, pids, router.log)
 
 
 def _copy(folder: Path, fault: Fault) -> Path:

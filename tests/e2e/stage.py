@@ -62,6 +62,8 @@ class Stage:
         self.upload_status = 201
         self.buffers = False
         """Whether a proxy before us holds the stream's bytes back."""
+        self.restarts = False
+        """Whether the next session is somebody new, for the handle is good no more."""
         self._generation = 0
         self._conversation = Conversation()
         self._tokens: set[str] = set()
@@ -86,7 +88,7 @@ class Stage:
         """As it was at the start: nobody has said anything, nothing is configured."""
         self.config, self.sent, self.sessions, self.uploaded, self.calls = {}, [], [], [], []
         self.cursors, self.reads = [], []
-        self.upload_status, self.buffers = 201, False
+        self.upload_status, self.buffers, self.restarts = 201, False, False
         self.onward.reset()
         self._conversation = Conversation()
         self._open = set()
@@ -176,7 +178,7 @@ class Stage:
         app.add_routes([web.get("/v1/widget/messages", self._guard("history", self._history))])
         app.add_routes([web.get("/v1/widget/stream", self._guard("stream", self._stream))])
         app.add_routes([web.get("/v1/widget/media/{name}", self._media), web.get("/shop", self._shop)])
-        runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -218,8 +220,12 @@ class Stage:
             "reply_time": "",
             **self.config,
         }
+        restarted, self.restarts = self.restarts, False
+        if restarted:
+            self._conversation = Conversation()
+            self._tell()
         answer = {"token": token, "exp": 0, "handle": token, "cursor": self._cursor(), "locale": locale, "ready": True}
-        return web.json_response({**answer, "visitor": {"verified": False}, "restarted": False, "config": config})
+        return web.json_response({**answer, "visitor": {"verified": False}, "restarted": restarted, "config": config})
 
     async def _send(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -28,13 +28,16 @@ export class Stream {
   async *frames(cursor, stop) {
     const cut = new AbortController();
     const end = () => cut.abort();
-    stop.addEventListener("abort", end);
+    const { signal } = cut;
+    stop.addEventListener("abort", end, { signal });
+    // The browser knows sooner than the silence: the person shall read it now, not in 45 s.
+    addEventListener("offline", end, { signal });
     /** @type {ReturnType<typeof setTimeout> | undefined} */ let unseen;
     const look = () => {
       clearTimeout(unseen);
       if (document.hidden) unseen = setTimeout(() => ((this.dropped = true), end()), UNSEEN);
     };
-    document.addEventListener("visibilitychange", look);
+    document.addEventListener("visibilitychange", look, { signal });
     this.dropped = false;
     look();
     let dog = setTimeout(end, SILENCE);
@@ -44,7 +47,7 @@ export class Stream {
     };
     /** @type {ReturnType<typeof setTimeout> | undefined} */ let hold;
     const ask = (/** @type {string} */ path) =>
-      this.#api.call(path, { headers: { "last-event-id": cursor() }, signal: cut.signal });
+      this.#api.call(path, { headers: { "last-event-id": cursor() }, signal });
     try {
       while (this.#keep.get("poll")) {
         const { frames } = await (await ask("/stream?wait=25")).json();
@@ -65,9 +68,7 @@ export class Stream {
       clearTimeout(hold);
       clearTimeout(dog);
       clearTimeout(unseen);
-      document.removeEventListener("visibilitychange", look);
-      stop.removeEventListener("abort", end);
-      cut.abort();
+      end();
     }
   }
 }

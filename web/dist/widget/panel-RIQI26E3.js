@@ -1,0 +1,1 @@
+import"./chunk-2FLA7MK6.js";

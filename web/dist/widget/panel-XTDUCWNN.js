@@ -1,1 +1,0 @@
-import"./chunk-A67WQ4Y2.js";
