@@ -37,6 +37,9 @@ MOMENT_AFTER = 5.0
 
 LONGEST_TURN = 60.0
 
+FILES_TOGETHER = 10_000
+"""Milliseconds between two files of which one thank-you is enough."""
+
 LARGEST_COMMIT = 256 * 1024
 MOST_ITEMS = 500
 """What one commit may bring into Redis; a bot that brings more has failed."""
@@ -84,10 +87,17 @@ class Turns:
             answer = self.linking.commanded(claim, said[0])
             return answer or await self._ask_bot(claim, HELP)
         if isinstance(said[-1], Placeholder):
-            return self._offer_person(claim, "placeholder_received")
+            return self._received(claim, "placeholder_received")
         if conversation.wordless(said):
-            return self._offer_person(claim, "file_received")
+            return self._received(claim, "file_received")
         return await self._ask_bot(claim, payload)
+
+    def _received(self, claim: Claim, key: str) -> Commit:
+        """Said once of files that come together: platforms bring an album picture by picture."""
+        if claim.now - int(claim.state.get("fa", 0)) < FILES_TOGETHER:
+            return Commit(state={"fa": str(claim.now)})
+        commit = self._offer_person(claim, key)
+        return msgspec.structs.replace(commit, state={**commit.state, "fa": str(claim.now)})
 
     async def _introduced(self, claim: Claim, commit: Commit) -> Commit:
         """What is said around an answer: who we are, on first contact; that the conversation went on, where it was."""

@@ -41,7 +41,7 @@ from connectors.contract import (
 )
 from connectors.telegram import updates, words
 from connectors.telegram.calls import Requests, bot, called
-from connectors.telegram.checking import checked, set_commands
+from connectors.telegram.checking import checked, set_commands, webhook_url
 from connectors.telegram.fetching import fetched
 from connectors.telegram.polling import Polling
 from connectors.telegram.sending import CAPABILITIES, Sending
@@ -225,7 +225,7 @@ class Telegram:
     # ── beside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _introduce(self) -> None:
-        """Learns our own name, and sets the menu of commands once a day. Until then no link leads here."""
+        """Learns our own name, without which no link leads here; once a day sets the menu and looks at the webhook."""
         for pause in itertools.chain(INTRODUCE_PAUSES, itertools.repeat(INTRODUCE_PAUSES[-1])):
             try:
                 me = await called(self._bot.get_me())
@@ -233,6 +233,7 @@ class Telegram:
                 once = self._ports.once
                 if self._username and once and await once(f"telegram commands {self.account}", DAY):
                     await set_commands(self._bot)
+                    await self._look_at_webhook()
             except CredentialsRejected:
                 log.error("telegram.credentials_rejected", account=self.account, remedy="give it a new token")
             except (ConnectorError, BadRequest, ChatMigrated) as error:
@@ -240,6 +241,15 @@ class Telegram:
             if self._username:
                 return
             await asyncio.sleep(pause)
+
+    async def _look_at_webhook(self) -> None:
+        """Whoever set a public address and did not run the check would wait for messages in vain."""
+        public_url = self._ports.public_url
+        if public_url and not self._settings.polls(public_url):
+            info = await called(self._bot.get_webhook_info())
+            if info and info.url != webhook_url(self.account, public_url):
+                remedy = f"run bin/segue channel check {CHANNEL}.{self._name}"
+                log.error("telegram.webhook_not_set", account=self.account, remedy=remedy)
 
     async def _courtesy(self, call: Awaitable[Any]) -> None:
         """A call that is worth no second try: an old query, a message that is as it shall be, a chat that is gone."""

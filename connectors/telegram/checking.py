@@ -54,6 +54,11 @@ async def set_commands(bot: Bot) -> None:
         await called(bot.set_my_commands(menu, language_code=None if language == "pt-BR" else language))
 
 
+def webhook_url(account: str, public_url: str) -> str:
+    channel, _, name = account.partition(":")
+    return f"{public_url}/channels/{channel}/{name}"
+
+
 def _by_asking(settings: Settings, public_url: str, info: WebhookInfo | None) -> list[Checked]:
     found = [Checked("ok", "messages are asked for, by polling: this works without a public address")]
     if public_url and settings.receive == "auto":
@@ -76,8 +81,7 @@ async def _by_webhook(
     bot: Bot, account: str, settings: Settings, public_url: str, before: WebhookInfo | None
 ) -> list[Checked]:
     """Sets it, also where it is set: the secret may be another."""
-    channel, _, name = account.partition(":")
-    url = f"{public_url}/channels/{channel}/{name}"
+    url = webhook_url(account, public_url)
     parts = urlsplit(url)
     if parts.scheme != "https":
         return [

@@ -11,7 +11,7 @@ from connectors.contract import CustomerId
 from router.store.hints import Hints
 from router.store.types import Claim, Enqueued, Entry, MailboxFull, NotMine, Written, why_gone
 
-TURN_NEEDS = ("cid", "ln", "tn", "at", "ctl", "loc", "lang", "lv", "ns", "num", "to", "lt")
+TURN_NEEDS = ("cid", "ln", "tn", "at", "ctl", "loc", "lang", "lv", "ns", "num", "to", "lt", "fa")
 """Fields of the state that a claim brings, as in _shared.lua."""
 
 _PLAIN = 4

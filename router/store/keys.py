@@ -50,6 +50,7 @@ State, `{s}st:<c>`:
     num   buttons offered as numbers, on a channel that shows none           t:<kind>  what a timer belongs to
     lk    generation of the codes made here: older ones are dead        to  identity chosen for replies
     lt    identity that the last turn answered          nt:<identity>  what it was told of channels: conversation, words
+    fa    when a file that came without words was acknowledged
     ps:<customer>  why that one may be the same person; a person decides
     un:<identity>  why this identity cannot be written to; gone when it writes
     gone  every script refuses: `moving <merge>`, `moved <survivor>`, anything else is erased

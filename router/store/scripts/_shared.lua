@@ -1,7 +1,7 @@
 -- Put before every script. Scripts check everything before their first write, because Redis does not roll back.
 
 -- Fields of the state that a claim brings: what a turn reads. Their order is `TURN_NEEDS` in inbox.py.
-local TURN_NEEDS = {'cid', 'ln', 'tn', 'at', 'ctl', 'loc', 'lang', 'lv', 'ns', 'num', 'to', 'lt'}
+local TURN_NEEDS = {'cid', 'ln', 'tn', 'at', 'ctl', 'loc', 'lang', 'lv', 'ns', 'num', 'to', 'lt', 'fa'}
 
 -- Redis' clock in milliseconds; the offset is 0 outside tests.
 local function now(offset)

@@ -130,6 +130,21 @@ async def test_a_redirect_is_not_followed(hooked: TelegramApi, store: Store, set
     assert await said(store, settings) == [Placeholder("file")]
 
 
+async def test_an_album_is_thanked_for_once(hooked: TelegramApi, store: Store, settings: Settings) -> None:
+    for number in range(3):
+        hooked.files[f"p{number}"] = png()
+        hooked.says(ANA, photo=[{"file_id": f"p{number}"}], media_group_id="g1")
+    await until(lambda: _all_kept(store, settings, 3))
+    hooked.says(ANA, "é este?")
+    await until(lambda: hooked.texts(ANA)[-1:] == ["echo: é este?"])
+    assert len(hooked.texts(ANA)) == 2
+
+
+async def _all_kept(store: Store, settings: Settings, count: int) -> bool:
+    found = await said(store, settings)
+    return len(found) == count and all(isinstance(one, Image) and one.url.startswith("media:") for one in found)
+
+
 async def test_what_we_cannot_see_is_said_so(hooked: TelegramApi, store: Store, settings: Settings) -> None:
     hooked.says(ANA, sticker={"file_id": "s", "emoji": "👍"})
     await until(lambda: len(hooked.texts(ANA)) == 1)

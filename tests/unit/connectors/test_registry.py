@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,15 @@ def test_the_widget_is_registered_and_live() -> None:
 def test_a_channel_that_nobody_configured_is_not_imported() -> None:
     program = "import connectors.registry, sys; sys.exit('connectors.webhook' in sys.modules)"
     assert 0 == subprocess.run([sys.executable, "-c", program], check=False).returncode
+
+
+def test_every_channel_stands_in_the_import_contracts() -> None:
+    """A channel's file knows neither the router nor another channel: `pyproject.toml` says so by name."""
+    told = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
+    contracts = told["tool"]["importlinter"]["contracts"]
+    [apart] = [contract["modules"] for contract in contracts if contract["type"] == "independence"]
+    [router] = [
+        c["forbidden_modules"] for c in contracts if "knows the connectors' contract and no connector" in c["name"]
+    ]
+    modules = {channel.module for channel in registry.CHANNELS.values()}
+    assert (modules - set(apart), modules - set(router)) == (set(), set())

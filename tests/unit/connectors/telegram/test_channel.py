@@ -14,6 +14,7 @@ from cases.promises import RecordingDoor
 from fakes.telegram_api import TOKEN, Behaviour, TelegramApi
 from fakes.waiting import until
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from connectors.content import Text
 from connectors.contract import Accepted, Identity, Inbound, NotUnderstood, Ports, TryAgain
@@ -169,6 +170,23 @@ async def test_the_menu_is_set_once_a_day_by_all_processes(rig: Rig, tmp_path: P
     async with Telegram("main", settings, Ports(rig.door, rig.media, once=rig.door.once)) as second:
         await until(lambda: second.invitation("x") != "")
     assert rig.api.commands == {}
+
+
+@pytest.mark.parametrize(("hook", "told"), [("", True), ("https://shop.example/channels/telegram/main", False)])
+async def test_a_webhook_that_was_never_set_is_told_in_the_log(tmp_path: Path, hook: str, told: bool) -> None:
+    api, door = TelegramApi(), RecordingDoor()
+    await api.start()
+    api.updates.webhook = {"url": hook}
+    settings = Settings.model_validate({"token": TOKEN, "base_url": api.url})
+    ports = Ports(door, MediaFolder(tmp_path), public_url="https://shop.example", once=door.once)
+    try:
+        with capture_logs() as logs:
+            async with Telegram("main", settings, ports) as telegram:
+                await until(lambda: ("getWebhookInfo", {}) in api.calls)
+                await until(lambda: not telegram._beside)
+    finally:
+        await api.stop()
+    assert [one["event"] for one in logs if one["log_level"] == "error"] == ["telegram.webhook_not_set"] * told
 
 
 async def test_typing_never_raises(rig: Rig) -> None:
