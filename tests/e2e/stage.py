@@ -146,6 +146,13 @@ class Stage:
         change = {"prev": count, "of": seq, "status": status}
         self._do(lambda: self._durable("message.updated", change, f"{JOURNAL}.{count}"))
 
+    def rewrites(self, seq: int, content: dict[str, Any] | str) -> None:
+        """A message reads otherwise now: edited on its channel, or its file was fetched."""
+        count = len(self._conversation.messages)
+        text, told = (content, None) if isinstance(content, str) else (content.get("text", ""), content)
+        change = {"prev": count, "of": seq, "text": text, "content": told}
+        self._do(lambda: self._durable("message.updated", change, f"{JOURNAL}.{count}"))
+
     def types(self, on: bool) -> None:
         self.until_watched()
         self._do(lambda: self._frame("typing", {"author": "bot", "on": on}))

@@ -281,3 +281,17 @@ def contrast(one: str, other: str) -> float:
 
     low, high = sorted((light(one), light(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+def test_what_was_changed_elsewhere_reads_so_here(browse: Browse, stage: Stage) -> None:
+    chat = browse().open_chat()
+    said = chat.frame.locator(".out .bubble")
+    stage.until_watched()
+    stage.says("quero 2", kind="customer", channel="telegram")
+    stage.says({"type": "image", "url": "", "text": ""}, kind="customer", channel="telegram")
+    expect(said.nth(1)).to_contain_text("Imagem")
+    stage.rewrites(1, "quero 3")
+    expect(said.nth(0)).to_contain_text("quero 3")
+    stage.rewrites(2, {"type": "placeholder", "kind": "image", "text": "o tênis"})
+    expect(said.nth(1)).to_contain_text("Algo que não pode ser mostrado aqui")
+    expect(said.nth(1)).to_contain_text("o tênis")
