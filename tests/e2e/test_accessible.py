@@ -157,7 +157,9 @@ def _typed_wrong(stage: Stage, chat: Chat) -> None:
 
 def _moved(stage: Stage, chat: Chat) -> None:
     chat.say("Oi")
-    stage.says({"type": "continue", "text": "Posso continuar em outro canal.", "accounts": ["telegram:main"]})
+    stage.says(
+        {"type": "continue", "text": "Posso continuar em outro canal.", "accounts": ["telegram:main"]}, kind="system"
+    )
     stage.says("A conversa continua no Telegram.", kind="system")
     stage.says("1001", kind="customer", channel="telegram")
     stage.says("Qual é o e-mail?", channel="telegram")

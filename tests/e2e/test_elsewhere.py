@@ -123,10 +123,11 @@ def test_a_code_that_cannot_be_made_says_why_and_can_be_tried_again(
     expect(chat.frame.locator(".code")).to_be_visible()
 
 
-def test_the_offer_in_the_conversation_leads_to_the_channel_and_back(browse: Browse, stage: Stage) -> None:
+@pytest.mark.parametrize("kind", ["bot", "system"])
+def test_the_offer_in_the_conversation_leads_to_the_channel_and_back(browse: Browse, stage: Stage, kind: str) -> None:
     chat = browse().open_chat()
     expect(chat.composer).to_be_focused()
-    stage.says(OFFER)
+    stage.says(OFFER, kind=kind)
     button = chat.button("Continuar no Telegram")
     expect(chat.button("Continuar no Slack")).to_be_visible()
     button.focus()
@@ -153,6 +154,9 @@ def test_once_the_customer_has_gone_on_elsewhere_the_code_makes_way_for_the_conv
     expect(chat.frame.locator(".system")).to_have_text("A conversa continua no Telegram.")
     stage.says("1001", kind="customer", channel="telegram")
     expect(chat.frame.locator(".out .meta")).to_contain_text("Telegram")
+    # A notice that was said elsewhere is shown with its place.
+    stage.says("A conversa continua no site.", kind="system", channel="telegram")
+    expect(chat.frame.locator(".system").last).to_have_text("A conversa continua no site.Telegram")
 
 
 def test_all_of_it_needs_the_keyboard_alone(browse: Browse, stage: Stage) -> None:

@@ -110,7 +110,7 @@ function Row({ scene, message, before, after, last, live }) {
   const ends = !after || !together(message, after) || day(after) !== day(message);
   const { said, below } = body(scene, message, live);
   const place = CHANNELS[message.channel ?? ""];
-  if (message.author.kind === "system") return html`<${Day} scene=${scene} at=${newDay && message.at} /><li class="system">${said}${place && html`<p class="meta">${place}</p>`}</li>`;
+  if (message.author.kind === "system") return html`<${Day} scene=${scene} at=${newDay && message.at} /><li class="system">${said}${below}${place && html`<p class="meta">${place}</p>`}</li>`;
   const state = message.status === "failed" ? t("failed") : own && last ? t(message.status ?? "sent") : "";
   const meta = [own ? "" : name(message), place].filter(Boolean).join(" · ");
   return html`

@@ -1,0 +1,1 @@
+import"./chunk-FK3PWBRB.js";

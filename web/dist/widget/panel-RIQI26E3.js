@@ -1,1 +1,0 @@
-import"./chunk-2FLA7MK6.js";
