@@ -238,8 +238,9 @@ class Telegram:
                 log.error("telegram.credentials_rejected", account=self.account, remedy="give it a new token")
             except (ConnectorError, BadRequest, ChatMigrated) as error:
                 log.warning("telegram.not_reached", account=self.account, kind=type(error).__name__)
-            if self._username:
-                return
+            else:
+                if self._username:
+                    return
             await asyncio.sleep(pause)
 
     async def _look_at_webhook(self) -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from connectors.content import File, Image
+from connectors.content import Audio, File, Image, Location, Placeholder, Video
 from connectors.contract import CustomerId, Feed, Identity, Message
 from connectors.webchat.ports import Brand
 
@@ -86,5 +86,8 @@ def _words(message: Message) -> str:
     match message.content:
         case Image(alt=name) | File(name=name):
             return f"[{name or '…'}]\n{message.text}".strip()
+        case Audio() | Video() | Location() | Placeholder():
+            # Something was sent that words cannot show.
+            return f"[…]\n{message.text}".strip()
         case _:
             return message.text
