@@ -22,7 +22,7 @@ def _fault(name: str, *changes: tuple[str, str, str]) -> Fault:
     return Fault(name, tuple(Change(*change) for change in changes))
 
 
-NO_DEDUPE = _fault("no dedupe", ("enqueue", "if seq then", "if false then"))
+NO_DEDUPE = _fault("no dedupe", ("enqueue", "if seq then\n  -- Of a customer", "if false then\n  -- Of a customer"))
 NO_LEASE_CHECK = _fault("no lease check", ("commit", "if s[2] ~= lease or ", "if "))
 NO_FENCE = _fault(
     "no fence",
