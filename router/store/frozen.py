@@ -25,7 +25,7 @@ class Message(NamedTuple):
 
 
 class Send(NamedTuple):
-    """`author` is a capital when its try died; an empty `control` means that the words are still good."""
+    """`author`: a capital when its try died, then the parts taken. `control` is empty while the words are good."""
 
     seq: int
     account: str
@@ -112,11 +112,13 @@ async def read_frozen(runner: Runner, customer: CustomerId) -> Frozen:
     queued = []
     for account in accounts:
         lane, head = keys.lane(customer, account), keys.lane_head(customer, account)
-        lane_items, phase = await runner.call_all([("LRANGE", lane, 0, -1), ("HGET", head, "phase")])
+        lane_items, (phase, taken) = await runner.call_all([("LRANGE", lane, 0, -1), ("HMGET", head, "phase", "pd")])
         for place, item in enumerate(lane_items):
             seq, author, control, identity = item.decode().split(" ", 3)
+            good = author[0] != "b" or int(control) >= floor
+            if place == 0 and taken:
+                author = author[0] + taken.decode()
             tried = place == 0 and phase == b"died"
-            good = author != "b" or int(control) >= floor
             queued.append((account, int(seq), author.upper() if tried else author, "" if good else "0", identity))
     mail = [(int(seq), mode, identity) for seq, mode, identity in (item.decode().split(" ", 2) for item in items)]
     kinds = [name[2:] for name in state if name.startswith("t:")]

@@ -13,7 +13,7 @@ keys of a customer live together and one script may touch them all. Times are mi
     {s}tr:<c>               string  with customer    the dialogue's window: format byte (1 zlib, 2 plain), JSON list
     {s}bt:<c>               hash    30 days          offered buttons: id → "<seq> <JSON of payload and title>", last 200
     {s}run                  zset    for ever         customer → when it may be claimed: ready, leased and delayed in one
-    {s}out:<c>:<account>    list    until settled    lane: "<seq> <author letter> <control number> <identity>"
+    {s}out:<c>:<account>    list    until settled    "<seq> <author letter><parts taken> <control number> <identity>"
     {s}oh:<c>:<account>     hash    1 day, if empty  head: fence, at (tries), phase, tat (bucket), pd (parts taken)
     {s}out:run              zset    for ever         "<customer> <account>" → when its head may be tried
     {s}ds:<c>               hash    last 500         seq of what we sent → its delivery state; e<seq> → seq of an edit

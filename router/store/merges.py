@@ -315,7 +315,7 @@ class Merges:
             for seq, mode, identity in (item.split(" ", 2) for item in merge.messages.split("\n") if item)
         ]
         queued = [
-            (account, int(seq), author, {"-": ""}.get(control, "0") if author == "b" else control, identity)
+            (account, int(seq), author, {"-": ""}.get(control, "0") if author[0] == "b" else control, identity)
             for account, seq, author, control, identity in (
                 item.split(" ", 4) for item in merge.sends.split("\n") if item
             )

@@ -158,6 +158,24 @@ async def test_a_send_that_died_is_unknown_for_who_leaves(two: Store) -> None:
     assert b"unknown" in await two.client.hvals(keys.deliveries(NEW))
 
 
+async def test_parts_that_were_taken_stay_so_through_a_merge_and_its_undo(two: Store) -> None:
+    await linked(two, NEW, WHATSAPP)
+    await write(two, NEW, WHATSAPP, "a")
+    await turn(two, NEW, reply("A", WHATSAPP, author="agent"))
+
+    async def tried(customer: CustomerId) -> int:
+        attempt = await two.lanes.reserve(Lane(customer, "whatsapp:br"), lease=1000, safe=False, bucket=Bucket())
+        assert attempt is not None
+        assert await two.lanes.settle(attempt, "retry", taken=attempt.taken + 1)
+        return attempt.taken
+
+    assert await tried(NEW) == 0
+    record = await merged(two, arrive=False)
+    assert [await tried(OLD), await tried(OLD)] == [1, 2]
+    await undone(two, record)
+    assert await tried(NEW) == 3
+
+
 async def test_a_turn_under_way_ends_first(two: Store) -> None:
     record = await merged(two, arrive=False)
     await write(two, OLD, WIDGET, "wait")

@@ -22,7 +22,8 @@ if not item or s[1] then
 end
 local _, held_until = holder(s[2], t)
 if held_until then return {'later', held_until - t} end
-local seq, author, control = string.match(item, '^(%d+) (%a) (%d+) ')
+-- Behind the letter: parts that were taken before a merge or its undo took the message along.
+local seq, author, parts, control = string.match(item, '^(%d+) (%a)(%d*) (%d+) ')
 local h = redis.call('HMGET', head, 'phase', 'tat', 'pd')
 -- A capital: its try died before a merge took it along.
 local tried = h[1] == 'sending' or string.find(author, '%u') ~= nil
@@ -63,4 +64,4 @@ redis.call('HSET', head, 'phase', 'sending')
 redis.call('PERSIST', head)
 redis.call('ZADD', run, t + lease, member)
 local found = redis.call('XRANGE', jr, seq .. '-0', seq .. '-0')
-return {'ok', fence, tries, item, found[1] and found[1][2][2] or '', tonumber(h[3] or 0)}
+return {'ok', fence, tries, item, found[1] and found[1][2][2] or '', math.max(tonumber(h[3]) or 0, tonumber(parts) or 0)}

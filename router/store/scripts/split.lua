@@ -39,17 +39,19 @@ end
 for i = 9, #KEYS, 2 do
   local lane, head = KEYS[i], KEYS[i + 1]
   local member = ARGV[5 + (i - 9) / 2]
-  local phase = redis.call('HGET', head, 'phase')
+  local tried = redis.call('HMGET', head, 'phase', 'pd')
   for place, item in ipairs(redis.call('LRANGE', lane, 0, -1)) do
-    local seq, author, control, identity = string.match(item, '^(%d+) (%a) (%d+) (.+)$')
+    local seq, author, parts, control, identity = string.match(item, '^(%d+) (%a)(%d*) (%d+) (.+)$')
     if leaving[identity] then
       if place == 1 then
-        if phase == 'sending' then author = string.upper(author) end
+        if tried[1] == 'sending' then author = string.upper(author) end
+        parts = tried[2] or parts
         redis.call('HINCRBY', head, 'fence', 1)
-        redis.call('HDEL', head, 'phase', 'at')
+        redis.call('HDEL', head, 'phase', 'at', 'pd')
       end
       if author == 'b' and tonumber(control) >= floor then control = '-' end
-      sends[#sends + 1] = string.match(member, ' (.+)$') .. ' ' .. seq .. ' ' .. author .. ' ' .. control .. ' ' .. identity
+      sends[#sends + 1] =
+        string.match(member, ' (.+)$') .. ' ' .. seq .. ' ' .. author .. parts .. ' ' .. control .. ' ' .. identity
       redis.call('LREM', lane, 1, item)
     end
   end
