@@ -186,7 +186,7 @@ def test_all_of_it_needs_the_keyboard_alone(browse: Browse, stage: Stage) -> Non
 
 
 def test_channels_are_listed_disconnected_and_asked_about_first(browse: Browse, stage: Stage) -> None:
-    stage.onward.identities = IDENTITIES
+    stage.onward.identities = [*IDENTITIES[1:], IDENTITIES[0]]
     chat = elsewhere(browse().open_chat())
     known = chat.frame.locator(".known li")
     expect(known).to_have_count(3)
@@ -202,7 +202,7 @@ def test_channels_are_listed_disconnected_and_asked_about_first(browse: Browse, 
     chat.button("Desconectar").click()
     expect(known).to_have_count(2)
     expect(chat.frame.locator(".news")).to_have_text("Desconectado.")
-    stage.eventually(lambda: [one["id"] for one in stage.onward.identities] == ["w", "v"])
+    stage.eventually(lambda: [one["id"] for one in stage.onward.identities] == ["v", "w"])
     expect(chat.frame.get_by_role("heading", name="Continuar em outro canal")).to_be_focused()
 
 

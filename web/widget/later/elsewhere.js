@@ -90,7 +90,8 @@ class Start extends Component {
 
   #load = () => this.#call(async ({ api }) => {
     const { identities } = await (await api.call("/identities")).json();
-    this.setState({ all: identities });
+    // This one first, whatever came first.
+    this.setState({ all: identities.sort((/** @type {Identity} */ a, /** @type {Identity} */ b) => Number(b.here) - Number(a.here)) });
   });
 
   /** @param {(chat: Scene["chat"]) => Promise<void>} work @param {string} [news] */

@@ -1,1 +1,0 @@
-import"./chunk-FK3PWBRB.js";
