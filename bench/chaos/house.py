@@ -146,8 +146,8 @@ class House:
             "SEGUE_BOT__DEADLINE_SECONDS": str(DEADLINE),
             "SEGUE_ACTIONS__SOCKET": str(self.bot_socket),
             "SEGUE_SERVER__RATE_LIMITS": "false",
-            # One claims with the message, the other when a burst has ended.
-            "SEGUE_WIDGET__BURST_MS": "100" if number else "0",
+            # What webhooks bring one router claims with the message, the other when a burst has ended.
+            "SEGUE_WIDGET__BURST_MS": "100",
             "SEGUE_CONVERSATION__BURST_MS": "100" if number else "0",
             "SEGUE_CONVERSATION__IDLE_HOURS": "0",
             "SEGUE_CONFIG": str(self.folder / "segue.toml"),
