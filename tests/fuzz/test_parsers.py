@@ -13,13 +13,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from connectors.contract import NotUnderstood
-from connectors.media import _by_magic, _is_plain_text
+from connectors.media import _by_magic, _is_plain_text, plain_name
 from connectors.sealing import SealBroken, Seals
 from connectors.webchat import bodies, transcript
 from connectors.webchat.limits import counted
 from connectors.webchat.ports import FormField
 from connectors.webchat.signed import IdentityRefused, verified
-from connectors.webchat.uploads import _plain_name
 from connectors.webchat.visitors import Token, Visitor
 
 SEALS = Seals([b"k" * 32])
@@ -113,7 +112,7 @@ def test_any_bytes_have_a_kind_or_none(content: bytes) -> None:
 
 @given(any_text)
 def test_a_files_name_is_no_path(name: str) -> None:
-    plain = _plain_name(name)
+    plain = plain_name(name)
     assert plain
     assert not set("/\\\0\r\n") & set(plain)
 
