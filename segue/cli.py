@@ -112,7 +112,7 @@ def demo(
         operator.Language | None, typer.Option(help="In which language; the terminal's if not said.")
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End when the story is told.")] = False,
-    port: Port = None,
+    port: Annotated[int | None, typer.Option(help="Port of the shop page; a free one if not said.")] = None,
 ) -> None:
     """Play a story to a system of its own: a customer goes from the shop's page to Telegram and back."""
     from segue.demo import continuity
