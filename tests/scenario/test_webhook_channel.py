@@ -104,6 +104,16 @@ async def test_an_answer_is_delivered_and_its_receipts_are_kept(shop: Shop, stor
     assert await statuses(store) == ["sent", "delivered", "read"]
 
 
+async def test_the_platforms_time_and_ours_are_both_kept(shop: Shop, store: Store) -> None:
+    """It may have waited at the platform: then the two are far apart."""
+    await shop.says("oi", at=1_790_000_000_000)
+    customer = await store.find_customer(ANA)
+    assert customer
+    first, *_ = await store.journal(customer, after=0, limit=5)
+    assert first.entry.at == 1_790_000_000_000
+    assert abs(first.received - await store.now()) < 60_000
+
+
 async def _has(store: Store, expected: list[str]) -> bool:
     return await statuses(store) == expected
 
