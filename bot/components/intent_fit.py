@@ -1,0 +1,220 @@
+"""Training of the hybrid classifier: fits the kernel machine, adapts the encoder's top, and calibrates the confidence.
+
+Confidence is learned from messages that a model has not seen: in each of a few folds some examples are held out, and
+some whole intents, whose examples then are what out of scope looks like. Everything is seeded.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from bot.components.intent_model import Confidence, IntentModel, Kernel, Signs, Vectors, encoder_words
+from bot.components.sentence_top import Adapting, adapted, vectors_of
+from bot.components.sentence_vectors import Sentence, SentenceEncoder
+from bot.components.sparse_features import SparseFeatures
+from bot.components.spelling import Speller
+
+# Fewer intents than these cannot do without some of them.
+_FEWEST_TO_LEAVE_OUT = 8
+_AT_ONCE = 24
+_LEFT_OUT = 6  # one intent in so many is left out in a fold
+
+
+class Corpus(NamedTuple):
+    """Examples as the classifier sees them, ordered by intent."""
+
+    intents: List[str]
+    labels: np.ndarray
+    sentences: List[List[str]]
+    features: Optional[np.ndarray]
+    pieces: Optional[np.ndarray]
+
+    def sentence(self, place: int) -> Optional[Sentence]:
+        """What the encoder made of an example."""
+        if self.features is None or self.pieces is None:
+            return None
+        return Sentence(self.features[place], int(self.pieces[place]))
+
+    def part(self, places: np.ndarray) -> Corpus:
+        """Some of the examples; labels stay as they are."""
+        return self._replace(
+            labels=self.labels[places],
+            sentences=[self.sentences[place] for place in places],
+            features=None if self.features is None else self.features[places],
+            pieces=None if self.pieces is None else self.pieces[places],
+        )
+
+
+def read_corpus(examples: Sequence[Tuple[str, str]], speller: Speller, encoder: Optional[SentenceEncoder]) -> Corpus:
+    """The examples (text, intent), each message once for an intent, through the speller and the encoder."""
+    seen = {(intent, tuple(speller.words(text))) for text, intent in examples}
+    ordered = sorted((intent, words) for intent, words in seen if words)
+    intents = sorted({intent for intent, _ in ordered})
+    place = {intent: number for number, intent in enumerate(intents)}
+    read = _read_all(encoder, [encoder_words(words) for _, words in ordered]) if encoder else []
+    return Corpus(
+        intents,
+        np.array([place[intent] for intent, _ in ordered], dtype=np.int64),
+        [list(words) for _, words in ordered],
+        np.array([one.features for one in read], dtype=np.float32) if read else None,
+        np.array([one.pieces for one in read], dtype=np.int64) if read else None,
+    )
+
+
+def _read_all(encoder: SentenceEncoder, sentences: List[List[str]]) -> List[Sentence]:
+    """Some at a time: quicker than singly, and memory stays small."""
+    read: List[Sentence] = []
+    for start in range(0, len(sentences), _AT_ONCE):
+        read += encoder.read_many(sentences[start : start + _AT_ONCE])
+    return read
+
+
+def _matrix(features: SparseFeatures, sentences: Sequence[Sequence[str]]) -> Any:
+    from scipy.sparse import csr_matrix
+
+    rows = [features.row(sentence)[:2] for sentence in sentences]
+    return csr_matrix(
+        (
+            np.concatenate([values for _, values in rows]),
+            np.concatenate([places for places, _ in rows]),
+            np.cumsum([0, *(len(places) for places, _ in rows)]),
+        ),
+        shape=(len(rows), len(features.names)),
+    )
+
+
+def _solve(kernel: np.ndarray, labels: np.ndarray, intents: int, ridge: float) -> np.ndarray:
+    """What each example adds to each intent: kernel ridge regression on 1 and −1/(n−1), intents weighing the same."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    counts = np.bincount(labels, minlength=intents)
+    present = int((counts > 0).sum())
+    wanted = np.full((len(labels), intents), -1 / max(present - 1, 1), dtype=np.float32)
+    wanted[np.arange(len(labels)), labels] = 1
+    balance = counts[labels] * present / len(labels)
+    kernel[np.diag_indices_from(kernel)] += (ridge * balance).astype(np.float32)
+    return cho_solve(cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False), wanted, check_finite=False)
+
+
+def fit_machine(
+    corpus: Corpus, speller: Speller, encoder: Optional[SentenceEncoder], settings: Dict[str, Any], prior: Confidence
+) -> IntentModel:
+    """A model whose confidence is still the prior's. `corpus.labels` may leave out intents."""
+    features = SparseFeatures.of(corpus.sentences, encoder.pieces.whole_words() if encoder else ())
+    matrix = _matrix(features, corpus.sentences)
+    gram = (matrix @ matrix.T).toarray().astype(np.float32)
+    kernel = Kernel(settings["vector_weight"], settings["vector_steepness"])
+    parts = None
+    if encoder is not None and corpus.features is not None and corpus.pieces is not None:
+        _, compact = np.unique(corpus.labels, return_inverse=True)
+        how = Adapting(
+            settings["adapt_epochs"], settings["adapt_most_steps"], settings["adapt_rate"], settings["adapt_direction_rate"], settings["adapt_heat"],
+            settings["adapt_drop"], settings["adapt_batch"], settings["seed"],
+        )  # fmt: skip
+        top = adapted(encoder.top, encoder.top_bias, corpus.features, corpus.pieces, compact, how)
+        near = vectors_of(top, encoder.top_bias, corpus.features, corpus.pieces)
+        gram += kernel.of(near @ near.T)
+        parts = (top, near)
+    shares = _solve(gram, corpus.labels, len(corpus.intents), settings["ridge"])
+    return IntentModel(
+        intents=corpus.intents,
+        labels=corpus.labels,
+        speller=speller,
+        features=features,
+        # By feature, so that an answer reads a few whole rows.
+        weights=np.ascontiguousarray(matrix.T @ shares, dtype=np.float32),
+        vectors=Vectors(*parts, shares=np.ascontiguousarray(shares)) if parts else None,
+        kernel=kernel,
+        heat=settings["heat"],
+        least_known=settings["least_known"],
+        confidence=prior,
+        encoder=encoder,
+    )
+
+
+class Tried(NamedTuple):
+    """One held-out message: its signs, whether the answer was right, and whether its intent was left out."""
+
+    signs: Signs
+    right: bool
+    outside: bool
+
+
+def try_held_out(
+    corpus: Corpus, speller: Speller, encoder: Optional[SentenceEncoder], settings: Dict[str, Any], prior: Confidence
+) -> List[Tried]:
+    """Examples read by models that have not seen them: fold after fold, until `held_out` are tried or all folds were."""
+    random = np.random.default_rng(settings["seed"])
+    folds = settings["folds"]
+    size = len(corpus.intents)
+    fold = np.empty(len(corpus.labels), dtype=np.int64)
+    for intent in range(size):
+        mine = np.flatnonzero(corpus.labels == intent)
+        fold[mine] = (np.arange(len(mine)) + random.integers(folds)) % folds
+        fold[mine] = random.permutation(fold[mine])
+    turn = random.permutation(size)
+    beyond = {intent for intent in range(size) if corpus.intents[intent] in settings["out_of_scope"]}
+    tried: List[Tried] = []
+    for number in range(folds):
+        if len(tried) >= settings["held_out"]:
+            break
+        left_out = np.zeros(size, dtype=bool)
+        if size >= _FEWEST_TO_LEAVE_OUT:
+            left_out[turn[number::_LEFT_OUT]] = True
+            left_out[list(beyond)] = False
+        outside = left_out[corpus.labels]
+        seen = np.flatnonzero((fold != number) & ~outside)
+        if len(np.unique(corpus.labels[seen])) < 2:
+            continue
+        model = fit_machine(corpus.part(seen), speller, encoder, settings, prior)
+        allowed = np.isin(np.arange(size), corpus.labels[seen])
+        for place in np.flatnonzero((fold == number) | outside):
+            scores, signs = model.read(corpus.sentences[place], corpus.sentence(place))
+            first = int(np.argmax(np.where(allowed, scores, -np.inf)))
+            tried.append(Tried(signs, first == corpus.labels[place], bool(outside[place])))
+    return tried
+
+
+def fit_confidence(tried: Sequence[Tried], prior: Confidence, outside_share: float, strength: float) -> Confidence:
+    """Logistic regression drawn to the prior: the less data, the more it is the prior's.
+
+    `outside_share`: what part of all messages is taken to be out of scope, whatever their part of the held-out ones.
+    """
+    if not tried:
+        return prior
+    signs = (np.array([one.signs for one in tried]) - prior.means) / prior.spreads
+    right = np.array([one.right for one in tried], dtype=float)
+    outside = np.array([one.outside for one in tried])
+    weights = np.ones(len(tried))
+    if outside.any() and not outside.all():
+        weights[outside] = outside_share / outside.mean()
+        weights[~outside] = (1 - outside_share) / (1 - outside.mean())
+    design = np.hstack([signs, np.ones((len(tried), 1))])
+    start = np.append(prior.weights, prior.bias)
+    pull = np.full(len(start), strength)
+    pull[-1] = strength / 10
+    found = start.copy()
+    for _ in range(30):  # Newton's method; converges in a few steps
+        chances = 1 / (1 + np.exp(-np.clip(design @ found, -30, 30)))
+        gradient = design.T @ (weights * (chances - right)) + pull * (found - start)
+        curvature = (design * (weights * chances * (1 - chances))[:, None]).T @ design + np.diag(pull)
+        step = np.linalg.solve(curvature, gradient)
+        found -= step
+        if np.abs(step).max() < 1e-6:
+            break
+    return prior._replace(weights=found[:-1], bias=float(found[-1]))
+
+
+def fit(
+    examples: Sequence[Tuple[str, str]], encoder: Optional[SentenceEncoder], settings: Dict[str, Any], prior: Confidence
+) -> IntentModel:
+    """The model of these examples (text, intent)."""
+    lexicon = encoder.pieces.whole_words() if encoder else ()
+    speller = Speller.of([text for text, _ in examples], lexicon)
+    corpus = read_corpus(examples, speller, encoder)
+    tried = try_held_out(corpus, speller, encoder, settings, prior)
+    model = fit_machine(corpus, speller, encoder, settings, prior)
+    model.confidence = fit_confidence(tried, prior, settings["outside_share"], settings["prior_strength"])
+    return model

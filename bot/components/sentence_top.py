@@ -1,0 +1,151 @@
+"""The last layers of the sentence encoder, adapted to the intents in training: what makes ten examples enough.
+
+The frozen part (bot/components/sentence_vectors.py) gives sums of features; these layers make vectors of length 1 of
+them. Training moves their weights a little so that vectors gather around one direction for each intent.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, NamedTuple, Tuple
+
+import numpy as np
+
+Weights = Dict[str, np.ndarray]
+_LAYERS = ("cnn_W", "d0", "d1", "d2", "d3", "p1", "p3")
+_MOMENTUM, _SPREAD = 0.9, 0.999
+
+
+class Adapting(NamedTuple):
+    """How the layers are adapted. `heat`: softness of the softmax over cosines. `drop`: share of features left out.
+
+    Small sets are seen `epochs` times, large ones for `most_steps` batches."""
+
+    epochs: int
+    most_steps: int
+    rate: float
+    direction_rate: float
+    heat: float
+    drop: float
+    batch: int
+    seed: int
+
+
+class _Layers(NamedTuple):
+    mean: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    third: np.ndarray
+    last: np.ndarray
+    length: np.ndarray
+    vectors: np.ndarray
+
+
+def _forward(top: Weights, features: np.ndarray, shift: np.ndarray) -> _Layers:
+    mean = features @ top["cnn_W"] + shift
+    first = np.maximum(mean @ top["d0"], 0)
+    second = np.maximum(mean @ top["p1"] + first @ top["d1"], 0)
+    third = np.maximum(second @ top["d2"], 0)
+    last = np.tanh(second @ top["p3"] + third @ top["d3"])
+    length = np.sqrt((last * last).sum(axis=1, keepdims=True)) + np.float32(1e-9)
+    return _Layers(mean, first, second, third, last, length, last / length)
+
+
+def vectors_of(top: Weights, bias: np.ndarray, features: np.ndarray, pieces: np.ndarray) -> np.ndarray:
+    """Vectors of length 1, one a row, of sums of features over so many pieces."""
+    roots = np.sqrt(pieces.astype(np.float32))[:, None]
+    return _forward(top, features / roots, roots * bias).vectors
+
+
+def _backward(top: Weights, features: np.ndarray, layers: _Layers, wanted: np.ndarray) -> Weights:
+    """What to change in each layer so that the vectors move along `wanted`."""
+    vectors = layers.vectors
+    back = (wanted - vectors * (vectors * wanted).sum(axis=1, keepdims=True)) / layers.length
+    back *= 1 - layers.last * layers.last
+    to_third = (back @ top["d3"].T) * (layers.third > 0)
+    to_second = (back @ top["p3"].T + to_third @ top["d2"].T) * (layers.second > 0)
+    to_first = (to_second @ top["d1"].T) * (layers.first > 0)
+    to_mean = to_second @ top["p1"].T + to_first @ top["d0"].T
+    return {
+        "p3": layers.second.T @ back,
+        "d3": layers.third.T @ back,
+        "d2": layers.second.T @ to_third,
+        "d1": layers.first.T @ to_second,
+        "p1": layers.mean.T @ to_second,
+        "d0": layers.mean.T @ to_first,
+        "cnn_W": features.T @ to_mean,
+    }
+
+
+class _Adam:
+    """Adam (Kingma and Ba 2015), in place."""
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self._means = {name: np.zeros_like(values) for name, values in weights.items()}
+        self._squares = {name: np.zeros_like(values) for name, values in weights.items()}
+        self._spare = {name: np.empty_like(values) for name, values in weights.items()}
+        self._steps = 0
+
+    def step(self, gradients: Weights, rates: Dict[str, float]) -> None:
+        self._steps += 1
+        for name, gradient in gradients.items():
+            mean, square, spare = self._means[name], self._squares[name], self._spare[name]
+            mean *= _MOMENTUM
+            np.multiply(gradient, 1 - _MOMENTUM, out=spare)
+            mean += spare
+            square *= _SPREAD
+            np.multiply(gradient, gradient, out=spare)
+            spare *= 1 - _SPREAD
+            square += spare
+            np.sqrt(square, out=spare)
+            spare *= 1 / np.sqrt(1 - _SPREAD**self._steps)
+            spare += 1e-8
+            np.divide(mean, spare, out=spare)
+            spare *= rates[name] / (1 - _MOMENTUM**self._steps)
+            self._weights[name] -= spare
+
+
+def _towards(vectors: np.ndarray, directions: np.ndarray, labels: np.ndarray, heat: float) -> Tuple[np.ndarray, ...]:
+    """Gradients of the cross-entropy of a softmax over cosines, for the vectors and for the directions."""
+    lengths = np.sqrt((directions * directions).sum(axis=1, keepdims=True))
+    straight = directions / lengths
+    chances = vectors @ straight.T
+    chances /= heat
+    chances -= chances.max(axis=1, keepdims=True)
+    np.exp(chances, out=chances)
+    chances /= chances.sum(axis=1, keepdims=True)
+    chances[np.arange(len(labels)), labels] -= 1
+    chances /= len(labels) * heat
+    of_directions = chances.T @ vectors
+    of_directions -= straight * (straight * of_directions).sum(axis=1, keepdims=True)
+    return chances @ straight, of_directions / lengths
+
+
+def adapted(
+    top: Weights, bias: np.ndarray, features: np.ndarray, pieces: np.ndarray, labels: np.ndarray, how: Adapting
+) -> Weights:
+    """The layers after adaptation to examples with these labels (0, 1, … without a gap). Same input, same result."""
+    random = np.random.default_rng(how.seed)
+    weights = {name: top[name].astype(np.float32).copy() for name in _LAYERS}
+    roots = np.sqrt(pieces.astype(np.float32))[:, None]
+    features, shifts = features / roots, roots * bias
+    vectors = _forward(weights, features, shifts).vectors
+    weights["directions"] = np.array([vectors[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
+    optimiser = _Adam(weights)
+    an_epoch, step = -(-len(labels) // how.batch), 0
+    steps = min(how.epochs * an_epoch, how.most_steps)
+    while step < steps:
+        order = random.permutation(len(labels))
+        for start in range(0, min(an_epoch, steps - step) * how.batch, how.batch):
+            taken = order[start : start + how.batch]
+            kept = random.random((len(taken), features.shape[1]), dtype=np.float32) >= how.drop
+            batch = features[taken] * kept * np.float32(1 / (1 - how.drop))
+            layers = _forward(weights, batch, shifts[taken])
+            wanted, of_directions = _towards(layers.vectors, weights["directions"], labels[taken], how.heat)
+            gradients = {**_backward(weights, batch, layers, wanted), "directions": of_directions}
+            # A short rise, then down to nothing.
+            pace = min(1.0, (step + 1) / (0.1 * steps)) * (1 - step / steps)
+            rates = dict.fromkeys(_LAYERS, pace * how.rate) | {"directions": pace * how.direction_rate}
+            optimiser.step(gradients, rates)
+            step += 1
+    return {name: weights[name] for name in _LAYERS}
