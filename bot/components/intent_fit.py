@@ -110,9 +110,8 @@ def fit_machine(
     if encoder is not None and corpus.features is not None and corpus.pieces is not None:
         _, compact = np.unique(corpus.labels, return_inverse=True)
         how = Adapting(
-            settings["adapt_epochs"], settings["adapt_most_steps"], settings["adapt_rate"], settings["adapt_direction_rate"], settings["adapt_heat"],
-            settings["adapt_drop"], settings["adapt_batch"], settings["seed"],
-        )  # fmt: skip
+            **{key: settings[f"adapt_{key}"] for key in Adapting._fields if key != "seed"}, seed=settings["seed"]
+        )
         top = adapted(encoder.top, encoder.top_bias, corpus.features, corpus.pieces, compact, how)
         near = vectors_of(top, encoder.top_bias, corpus.features, corpus.pieces)
         gram += kernel.of(near @ near.T)
@@ -145,7 +144,7 @@ class Tried(NamedTuple):
 def try_held_out(
     corpus: Corpus, speller: Speller, encoder: Optional[SentenceEncoder], settings: Dict[str, Any], prior: Confidence
 ) -> List[Tried]:
-    """Examples read by models that have not seen them: fold after fold, until `held_out` are tried or all folds were."""
+    """Examples read by models that have not seen them: fold after fold until `held_out` or all are tried."""
     random = np.random.default_rng(settings["seed"])
     folds = settings["folds"]
     size = len(corpus.intents)

@@ -16,7 +16,8 @@ _SHORTEST = 4
 _MOST_KEPT = 4096
 
 
-def _deletions(word: str) -> Iterator[str]:
+def deletions(word: str) -> Iterator[str]:
+    """A word without one of its letters, for each of them."""
     for at in range(len(word)):
         yield word[:at] + word[at + 1 :]
 
@@ -45,7 +46,7 @@ class Speller:
         self._near: Dict[str, List[str]] = {}
         for word in vocabulary:
             if len(word) >= _SHORTEST and word not in STAND_INS:
-                for key in {word, *_deletions(word)}:
+                for key in {word, *deletions(word)}:
                     self._near.setdefault(key, []).append(word)
         self._kept: Dict[str, List[str]] = {}
 
@@ -91,7 +92,7 @@ class Speller:
         return [self.vocabulary[near][0]] if near else [surface]
 
     def _nearest(self, plain: str) -> Optional[str]:
-        candidates = {word for key in (plain, *_deletions(plain)) for word in self._near.get(key, ())}
+        candidates = {word for key in (plain, *deletions(plain)) for word in self._near.get(key, ())}
         fitting = [word for word in candidates if is_one_edit(plain, word)]
         if not fitting:
             return None
