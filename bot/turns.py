@@ -36,6 +36,7 @@ from rasa.utils.endpoints import EndpointConfig
 from bot import window
 from bot.action_endpoint import ActionEndpoint, ActionSocket, validate_once_built
 from bot.brand import BrandResponses
+from bot.components.identifiers import ASKED
 from bot.events import nlu_of, remember_event_classes, slim
 from bot.failure import TurnFailure
 from bot.language import Language, decide
@@ -177,6 +178,7 @@ class Turns(MessageProcessor):
                 message_id=request.turn,
                 metadata=request.metadata,
             )
+            ASKED.set(tracker.get_slot(REQUESTED_SLOT))
             await self._handle_message_with_tracker(message, tracker)
             await self.run_action_extract_slots(output, tracker)
             await self._run_prediction_loop(output, tracker)

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from bot.components.identifiers import find_identifiers, is_cpf
+from bot.components.documents import is_cpf
+from bot.components.identifiers import find_identifiers
 from bot.components.words import surfaces_of
 from bot.language import asked_for, score
 from bot.typed import harmless
@@ -39,11 +40,11 @@ def found(text: str) -> list[tuple[str, str]]:
         ("Ana@Example.com", [("email", "ana@example.com")]),
         ("pedido 1001, ana@example.com", [("order_number", "1001"), ("email", "ana@example.com")]),
         ("o pedido 1001 é do cpf 529.982.247-25", [("order_number", "1001"), ("cpf", "52998224725")]),
-        ("custa 1500 reais", []),
-        ("pedido de R$ 1500", []),
-        ("meu pedido de 1500 reais", []),
+        ("custa 1500 reais", [("money", "1500")]),
+        ("pedido de R$ 1500", [("money", "1500")]),
+        ("meu pedido de 1500 reais", [("money", "1500")]),
         ("comprei em 2024", []),
-        ("tamanho 42", []),
+        ("tamanho 42", [("size", "42")]),
         ("tv de 220 volts", []),
         ("às 10h", []),
         ("oi", []),
