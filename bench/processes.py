@@ -161,7 +161,7 @@ class Router(Process):
             argv = (sys.executable, "-P", "-m", "bench.in_process", str(events))
         super().__init__(f"router ({name})", argv, cores=SERVER_CORE, env=env, log=folder / f"{name}.log")
         self.data = folder / name
-        self.wait_until(lambda: answers(self.port, "/readyz"))
+        self.wait_until(lambda: answers(self.port, "/readyz"), 120)
 
     def turns(self) -> int:
         """Turns answered so far."""

@@ -8,10 +8,11 @@ import pytest
 from e2e.parts import CAROUSEL, EVERYTHING, FORM, LIST, REPLIES, UPLOAD
 from e2e.shop import Chat, Shop
 from e2e.stage import Stage
-from playwright.sync_api import Route, expect
+from playwright.sync_api import FilePayload, Route, expect
 
 Browse = Callable[..., Shop]
 
+PDF: FilePayload = {"name": "nota.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
 AWAY = "Object.defineProperty(Document.prototype, 'hidden', {get: () => globalThis.away ?? false, configurable: true});"
 HEARTBEAT = 15_000
 """Milliseconds. A stream that nobody looks at is given back after four; one that is silent for three is cut."""
@@ -198,6 +199,9 @@ def test_enlarged_nothing_runs_out_sideways_and_one_can_still_write(
         expect(chat.composer).to_be_in_viewport(ratio=1)
         expect(chat.button("Enviar")).to_be_in_viewport(ratio=1)
         assert chat.log.evaluate("log => log.clientHeight") >= height / 4, "too little is left of the conversation"
+        chat.frame.locator("input[type=file]").set_input_files([PDF, PDF])
+        expect(chat.frame.get_by_text("Pronto para enviar")).to_have_count(2)
+        expect(chat.composer).to_be_in_viewport(ratio=1)
     beyond = chat.frame.evaluate(
         """() => [...document.querySelectorAll("*")]
             .filter(it => !it.closest(".carousel ul, .sr, svg") && it.getBoundingClientRect().width
