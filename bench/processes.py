@@ -56,6 +56,7 @@ class Process:
         deadline = time.monotonic() + seconds
         while not ready():
             if self._child.poll() is not None or time.monotonic() > deadline:
+                self.end()  # nobody else knows of it yet
                 tail = self.log.read_text(encoding="utf-8", errors="replace")[-800:]
                 raise Broken(f"{self.name} does not become ready. Its last words:\n{tail}")
             time.sleep(0.01)
