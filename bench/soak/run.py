@@ -45,7 +45,7 @@ async def run(plan: Plan, fault: Fault | None = None, tell: Callable[[str], None
     if plan.instant_bot and fault:
         raise Broken("faults are planted into the whole system: leave --instant-bot out")
     with short_folder() as folder, _running(plan, folder, fault) as running:
-        client = redis.asyncio.Redis.from_url(running.redis_url)
+        client = redis.asyncio.Redis.from_url(running.redis_url, socket_timeout=plan.drain)
         try:
             return await _soak(plan, running, client, tell)
         finally:
@@ -67,12 +67,15 @@ async def _soak(
         tell(f"  {len(crowd.widgets):,} widgets are open and have begun")
         watching = asyncio.create_task(_watch(plan, running, client, crowd, samples, tell))
         try:
-            await crowd.talk(http, plan.rate, plan.minutes * 60, plan.seed)
+            talking = asyncio.create_task(crowd.talk(http, plan.rate, plan.minutes * 60, plan.seed))
+            await asyncio.wait({talking, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():  # a part of the system has ended
+                talking.cancel()
+                watching.result()
+            await talking
             async with asyncio.timeout(plan.drain):
                 await crowd.fall_silent()
             drained = await _drained(client, crowd, plan.drain)
-            if watching.done():
-                watching.result()
         except TimeoutError as error:
             raise Broken(f"messages are not accepted within {plan.drain:.0f} s") from error
         finally:
