@@ -9,9 +9,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -37,7 +38,9 @@ STOPS_WITHIN = 15.0
 class System:
     """`segue up` on a free port with a data folder of its own; it can be stopped and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        """`settings` as variables of the environment."""
+        self._settings = settings
         with closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
@@ -55,6 +58,7 @@ class System:
         command = [sys.executable, "-P", "-m", "segue", "up", "--port", str(self.port), "--data-dir", str(self.folder)]
         # One address plays everybody here.
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "SEGUE_SERVER__RATE_LIMITS": "false"}
+        environment |= self._settings
         with (self.folder.parent / "up.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 
