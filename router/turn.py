@@ -207,8 +207,9 @@ class Turns:
     # ── composing ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _answer(self, claim: Claim, answer: Answer, window: bytes) -> Commit:
-        entries = [new for response in answer.responses for new in self._composed(claim, response)]
-        entries.extend(self._offered_elsewhere(claim, answer))
+        # The offer first: what the bot asks stands last.
+        entries = self._offered_elsewhere(claim, answer)
+        entries += [new for response in answer.responses for new in self._composed(claim, response)]
         state = {
             "lang": answer.language.current or claim.state.get("lang", ""),
             "lv": str(answer.language.votes),

@@ -242,6 +242,15 @@ async def test_asking_for_a_person_in_the_middle_asks_the_router_and_keeps_the_f
     assert (await customer.texts("ana@exemplo.com.br"))[0].startswith("O pedido 1001 está a caminho")
 
 
+async def test_wanting_to_go_on_elsewhere_asks_the_router_and_keeps_the_pending_question(talk: Any) -> None:
+    customer = talk()
+    await customer.say("cadê meu pedido 1001")
+    answer = await customer.say("quero continuar essa conversa no telegram")
+    assert answer["requests"] == [{"kind": "continue", "reason": "asked"}]
+    assert answer["state"]["requested_slot"] == "order_proof"
+    assert (await customer.texts("ana@exemplo.com.br"))[0].startswith("O pedido 1001 está a caminho")
+
+
 async def test_two_misses_offer_a_person_and_a_yes_asks_for_one(talk: Any) -> None:
     customer = talk()
     await customer.say("oi")
