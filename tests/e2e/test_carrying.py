@@ -140,7 +140,7 @@ async def test_from_telegram_to_the_page_by_the_assistants_own_offer(house: Hous
     await shown(house, chat, NUMBER["pt-BR"])
     house.telegram.says(chat, "1002")
     await shown(house, chat, PROOF["pt-BR"])
-    house.telegram.says(chat, "quero continuar no site")
+    house.telegram.says(chat, "dá pra continuar essa conversa no site?")
     await shown(house, chat, "#segue=")
     link = next(text for text in house.telegram.texts(chat) if "#segue=" in text)
     web = await Browser(house).arrive("pt-BR")
