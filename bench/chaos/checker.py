@@ -6,41 +6,14 @@ import json
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.chaos import together
+from bench.chaos.seen import SHARDS, Client, Customer, Report
 from bench.chaos.shop import SAFE, Receiver
+from bench.chaos.together import Merges
 from bench.chaos.visitors import Visitor
-
-SHARDS = 256
-
-Client = Any
-"""redis-py's: its types answer for both protocols and both kinds of reply at once."""
-
-
-@dataclass
-class Report:
-    problems: list[str] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def add(self, kind: str, what: str) -> None:
-        self.counts[kind] += 1
-        if self.counts[kind] <= 5:
-            self.problems.append(f"{kind}: {what}")
-
-
-@dataclass
-class Customer:
-    """One journal, read raw."""
-
-    id: str
-    rows: list[tuple[int, str, dict[str, Any]]]
-    """seq, audience, entry"""
-
-    def messages(self, author: str) -> list[tuple[int, dict[str, Any]]]:
-        return [(n, e) for n, _, e in self.rows if e["kind"] == "message" and e["author"]["kind"] == author]
-
 
 ByText = dict[str, list[tuple[Customer, int, str]]]
 
@@ -48,17 +21,27 @@ ByText = dict[str, list[tuple[Customer, int, str]]]
 async def everything(client: Client, visitors: Sequence[Visitor], asked: Path, receiver: Receiver) -> Report:
     report = Report()
     customers = await read_customers(client)
-    by_text = said_by_text(customers)
-    for visitor in visitors:
-        check_accepted(report, visitor, by_text)
-    dead = await _dead_turns(client)
     for customer in customers:
         check_journal(report, customer)
-        window = await client.get(b"{%d}tr:%s" % (zlib.crc32(customer.id.encode()) % SHARDS, customer.id.encode()))
-        _turns(report, customer, dead, json.loads(_unpacked(window)) if window else [])
-    for customer in customers:
-        await _delivered(report, client, customer, receiver)
+    merges = await together.read_merges(client)
+    report.counts["merges"], report.counts["undos"] = merges.merged, merges.undone
+    customers = together.without_moved(customers, merges)
+    by_text = said_by_text(customers)
+    for visitor in visitors:
+        check_accepted(report, visitor, by_text, merges)
+    dead = await _dead_turns(client)
+    windows = {customer.id: await _window(client, customer.id) for customer in customers}
     by_id = {customer.id: customer for customer in customers}
+    for customer in customers:
+        group = merges.group(customer.id)
+        if len(group) == 1:
+            _turns(report, customer, dead, windows[customer.id])
+        elif customer.id == min(group):
+            members = [by_id[one] for one in sorted(group) if one in by_id]
+            together.check_together(report, members, {one.id: windows[one.id] for one in members})
+    for together_ones in {frozenset(merges.group(customer.id)) for customer in customers}:
+        members = [by_id[one] for one in sorted(together_ones) if one in by_id]
+        await _delivered(report, client, members, receiver)
     for visitor in visitors:
         if visitor.watches and visitor.accepted:
             check_view(report, visitor, by_id[by_text[next(iter(visitor.accepted))][0][0].id])
@@ -81,8 +64,9 @@ def said_by_text(customers: Iterable[Customer]) -> ByText:
     return found
 
 
-def check_accepted(report: Report, visitor: Visitor, by_text: ByText) -> None:
-    before = 0
+def check_accepted(report: Report, visitor: Visitor, by_text: ByText, merges: Merges | None = None) -> None:
+    """The seqs of one journal rise; who was merged has written into several, and their answers show the order."""
+    before, journal = 0, ""
     for wrong in visitor.wrong:
         report.add("refused", wrong)
     for gap in visitor.view.gaps:
@@ -94,11 +78,14 @@ def check_accepted(report: Report, visitor: Visitor, by_text: ByText) -> None:
             report.add("lost", f"{text} was accepted and is in no journal")
         elif len(found) > 1:
             report.add("doubled", f"{text} is {len(found)} times in the journal")
-        elif found[0][1:] != (seq, number):
-            report.add("doubled", f"{text} was answered with {seq} and is {found[0][1]}")
-        if seq <= before:
+            continue
+        place = (found[0][0].id, found[0][1]) if found else (journal, seq)
+        customer, first = merges.first(place) if merges else place
+        if found and (first, found[0][2]) != (seq, number):
+            report.add("doubled", f"{text} was answered with {seq} and is {first}")
+        if seq <= before and customer == journal:
             report.add("reordered", f"{text} has seq {seq}, the one before it {before}")
-        before = seq
+        before, journal = seq, customer
 
 
 def check_journal(report: Report, customer: Customer) -> None:
@@ -177,18 +164,34 @@ def _unpacked(window: bytes) -> bytes:
     return zlib.decompress(window[1:]) if window[0] == 1 else window[1:]
 
 
-async def _delivered(report: Report, client: Client, customer: Customer, receiver: Receiver) -> None:
-    """What was said to a shop's person came there: by the safe account at least once, by the other at most once."""
-    said = sorted([*customer.messages("bot"), *customer.messages("system")])
-    account, _, person = said[0][1]["identity"].partition("/") if said else ("", "", "")
-    if not account.startswith("webhook:"):
-        return
-    states = await client.hgetall(b"{%d}ds:%s" % (zlib.crc32(customer.id.encode()) % SHARDS, customer.id.encode()))
+async def _delivered(report: Report, client: Client, members: Sequence[Customer], receiver: Receiver) -> None:
+    """What was said to a shop's people came there: by the safe account at least once, by the other at most once."""
+    said: dict[str, list[tuple[int, str, int, dict[str, Any]]]] = defaultdict(list)
+    states: dict[str, dict[bytes, bytes]] = {}
+    for customer in members:
+        key = b"{%d}ds:%s" % (zlib.crc32(customer.id.encode()) % SHARDS, customer.id.encode())
+        states[customer.id] = await client.hgetall(key)
+        for seq, entry in [*customer.messages("bot"), *customer.messages("system")]:
+            if entry["identity"].startswith("webhook:"):
+                said[entry["identity"]].append((entry["t"], customer.id, seq, entry))
+    for identity, those in said.items():
+        ordered = [row[1:] for row in sorted(those, key=lambda row: row[:3])]
+        _came(report, identity, ordered, states, receiver)
+
+
+def _came(
+    report: Report,
+    identity: str,
+    said: Sequence[tuple[str, int, dict[str, Any]]],
+    states: dict[str, dict[bytes, bytes]],
+    receiver: Receiver,
+) -> None:
+    account, _, person = identity.partition("/")
     came, sure = receiver.came[account.partition(":")[2]], []
-    kept = {seq for seq, _ in said[-MOST_STATES:]}
-    for seq, entry in said:
-        state, times = states.get(b"%d" % seq, b"none").decode(), came[entry["id"]]
-        if state == "none" and seq not in kept and times:
+    kept = {(customer, seq) for customer, seq, _ in said[-MOST_STATES:]}
+    for customer, seq, entry in said:
+        state, times = states[customer].get(b"%d" % seq, b"none").decode(), came[entry["id"]]
+        if state == "none" and (customer, seq) not in kept and times:
             state = "sent"  # Redis forgot it by now; the receiver did not
         report.counts["delivered"] += times > 0
         report.counts["repeated"] += max(0, times - 1)
@@ -209,12 +212,16 @@ async def _delivered(report: Report, client: Client, customer: Customer, receive
 def _asked(report: Report, log: Path) -> None:
     """A turn that is asked again is the same turn: the batch was frozen."""
     known: dict[str, str] = {}
+    turn_of: dict[str, str] = {}
     for line in log.read_text("utf-8").splitlines():
         try:
             asked = json.loads(line)
         except ValueError:  # the bot was killed in the middle of a line
             continue
         report.counts["asked"] += 1
+        for text in asked["text"].split("\n"):
+            if turn_of.setdefault(text, asked["turn"]) != asked["turn"]:
+                report.add("rerun", f"{text!r} was asked in turn {turn_of[text]} and in {asked['turn']}")
         if known.setdefault(asked["turn"], asked["text"]) != asked["text"]:
             report.add(
                 "thawed", f"turn {asked['turn']} was asked with {known[asked['turn']]!r}, then {asked['text']!r}"
@@ -223,7 +230,7 @@ def _asked(report: Report, log: Path) -> None:
 
 async def check_nothing_left(report: Report, client: Client) -> None:
     for shard in range(SHARDS):
-        for name in ("run", "out:run", "tmr"):
+        for name in ("run", "out:run", "tmr", "mgr"):
             if left := await client.zcard(f"{{{shard}}}{name}"):
                 report.add("left", f"{left} in {{{shard}}}{name}")
     for name in ("mb", "out"):
@@ -238,8 +245,31 @@ async def _dead_turns(client: Client) -> set[tuple[str, int]]:
 
 async def _rows(client: Client, key: bytes) -> list[tuple[int, str, dict[str, Any]]]:
     rows = await client.xrange(key)
-    return [(int(number.partition(b"-")[0]), f[b"a"].decode(), json.loads(f[b"e"])) for number, f in rows]
+    return [
+        (int(number.partition(b"-")[0]), f[b"a"].decode(), {**json.loads(f[b"e"]), "t": int(f[b"t"])})
+        for number, f in rows
+    ]
+
+
+async def _window(client: Client, customer: str) -> list[dict[str, Any]]:
+    window = await client.get(b"{%d}tr:%s" % (zlib.crc32(customer.encode()) % SHARDS, customer.encode()))
+    return json.loads(_unpacked(window)) if window else []
 
 
 def _keys(client: Client, name: str) -> Any:
     return client.scan_iter(match=f"{{*}}{name}:*", count=1000)
+
+
+__all__ = [
+    "SHARDS",
+    "Client",
+    "Customer",
+    "Report",
+    "check_accepted",
+    "check_journal",
+    "check_nothing_left",
+    "check_view",
+    "everything",
+    "read_customers",
+    "said_by_text",
+]

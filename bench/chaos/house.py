@@ -17,6 +17,7 @@ import aiohttp
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from bench.chaos.merger import HOOKED, TAKES
 from bench.chaos.planted import Fault, broken
 from bench.chaos.proxy import Proxy
 from bench.chaos.shop import SAFE, SECRET, UNSAFE, Receiver
@@ -31,7 +32,10 @@ DEADLINE = 4.0
 """Seconds: of a turn's lease, and of the bot."""
 
 
-QUICK = {"outbox.py": (("LONGEST_SEND = 30.0", "LONGEST_SEND = 1.5"), ("(LONGEST_SEND + 15)", "(LONGEST_SEND + 1)"))}
+QUICK: dict[str, Sequence[tuple[str, str]]] = {
+    "outbox.py": (("LONGEST_SEND = 30.0", "LONGEST_SEND = 1.5"), ("(LONGEST_SEND + 15)", "(LONGEST_SEND + 1)")),
+    **HOOKED,
+}
 """A delivery whose worker died is looked at again after 2.5 s, not 45: only these numbers differ from the product."""
 TINY_DISK = {"room.py": (("LEAST_DISK = 500 * 1024 * 1024", "LEAST_DISK = 1 << 62"),)}
 
@@ -242,6 +246,7 @@ def _copy(folder: Path, fault: Fault | None, numbers: Mapping[str, Sequence[tupl
             if not whole.startswith(shared):
                 raise Broken(f"{fault.name} changes the shared part")
             (folder / f"router/store/scripts/{name}.lua").write_text(whole[len(shared) :], "utf-8")
+    (folder / "router" / "chaos_takes.py").write_text(TAKES, "utf-8")
     for name, changes in numbers.items():
         text = (folder / "router" / name).read_text("utf-8")
         for before, after in changes:

@@ -88,6 +88,67 @@ FAULTS = (
     _fault("events go before they were read", ("trim", "if #done == 0 then", "if true then")),
 )
 
+NO_FREEZE = _fault(
+    "a merge without a freeze",
+    ("freeze", "'gone', 'moving ' .. merge, 'mga'", "'mga'"),
+    ("alias", "if s[1] ~= 'moving ' .. ARGV[3] then return 0 end", "if s[1] then return 0 end"),
+)
+NO_WAIT = _fault(
+    "a merge waits for no turn",
+    ("hold", "{'held', tonumber(s[4] or 0)}", "{'held', 0}"),
+    ("freeze", " or tonumber(s[4] or 0) > 0", ""),
+    ("adopt", " or tonumber(s[3] or 0) > 0", ""),
+)
+LEFT_WAITING = _fault("what waited stays with the other, too", ("alias", "redis.call('DEL', mb)", ""))
+
+MERGE_CONTROLS = (NO_WAIT, LEFT_WAITING)
+"""Those that a whole system shows when its people are merged and parted."""
+
+MERGE_FAULTS = (
+    LEFT_WAITING,
+    _fault("identities stay behind", ("adopt", "redis.call('SADD', id, identity)", "")),
+    _fault(
+        "what the other has seen is not seen",
+        ("enqueue", "if seq then", "if seq and not string.find(seq, '%.') then"),
+    ),
+    _fault("an undo leaves what waited", ("split", "redis.call('LREM', mb, 1, item)", "")),
+    _fault("an undo begins anywhere", ("unmerge", "if later.survivor == customer and", "if false and")),
+)
+"""Found by the stateful test of merges within seconds."""
+
+RARE_MERGE_FAULTS = (
+    NO_FREEZE,
+    NO_WAIT,
+    _fault("a try that died is forgotten", ("freeze", "'phase', 'died'", "'phase', ''")),
+    _fault(
+        "an undo waits for no turn",
+        ("hold", "{'held', tonumber(s[4] or 0)}", "{'held', 0}"),
+        ("split", " or tonumber(s[3] or 0) > 0", ""),
+    ),
+)
+"""Found by it, too, but after more examples."""
+
+_HOLD = "if holder(s[2], t) ~= merge or tonumber(s[3] or 0) > 0 then return {'busy'} end"
+
+TWICE_FAULTS = (
+    _fault(
+        "a merge is adopted twice",
+        ("adopt", "if record.phase ~= 'intent' then return {'ok', written} end", ""),
+        ("adopt", _HOLD, ""),
+    ),
+    _fault(
+        "an undo parts twice",
+        ("split", "if record.phase ~= 'undoing' then return {'ok', written} end", ""),
+        ("split", _HOLD, ""),
+    ),
+    _fault(
+        "who comes back comes twice",
+        ("revive", "if redis.call('HEXISTS', mg, merge) == 1 then return {'ok'} end", ""),
+        ("revive", "if s[1] ~= 'moved ' .. ARGV[4] then return {'gone', s[1] or ''} end", ""),
+    ),
+)
+"""Shown by running every script of a merge and its undo twice."""
+
 
 def broken(scripts: dict[str, str], fault: Fault) -> dict[str, str]:
     """The scripts with a fault in them. Raises `ValueError` for one that no longer fits: it would prove nothing."""

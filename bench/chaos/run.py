@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from bench.chaos import checker
 from bench.chaos.faults import CUTS, KILLS, MOODS, ONCE, Faults
 from bench.chaos.house import House, until
+from bench.chaos.merger import ASKED, Merger
 from bench.chaos.planted import Fault
 from bench.chaos.shop import SAFE, UNSAFE, Shopper
 from bench.chaos.visitors import Visitor
@@ -26,25 +27,36 @@ class Plan:
     faults: tuple[str, ...]
     seed: int = 1
     visitors: int = 40
+    merges: float = 0
+    """Mean seconds between two merges or undos that are asked for; 0: none."""
     drain: float = 60
     """Seconds after which what has not been answered will never be."""
 
 
-def planned(kills: int, stops: int, seed: int, *, cuts: int = 0, moods: int = 0, once: Sequence[str] = ()) -> Plan:
+def planned(
+    kills: int,
+    stops: int,
+    seed: int,
+    *,
+    cuts: int = 0,
+    moods: int = 0,
+    once: Sequence[str] = (),
+    merges: float = 0,
+) -> Plan:
     """So many of each, well mixed."""
     dice = random.Random(seed)  # noqa: S311  no secret
     found = [KILLS[i % len(KILLS)] for i in range(kills)] + ["stop"] * stops
     found += [CUTS[i % len(CUTS)] for i in range(cuts)] + [MOODS[i % len(MOODS)] for i in range(moods)] + list(once)
     dice.shuffle(found)
-    return Plan(tuple(found), seed)
+    return Plan(tuple(found), seed, merges=merges)
 
 
 def short(seed: int) -> Plan:
-    return planned(6, 3, seed, cuts=4, moods=3, once=("end router", "redis full"))
+    return planned(6, 3, seed, cuts=4, moods=3, once=("end router", "redis full"), merges=0.2)
 
 
 def long(kills: int, stops: int, seed: int) -> Plan:
-    return planned(kills, stops, seed, cuts=kills // 2, moods=kills // 4, once=ONCE * max(1, kills // 25))
+    return planned(kills, stops, seed, cuts=kills // 2, moods=kills // 4, once=ONCE * max(1, kills // 25), merges=0.3)
 
 
 async def run(plan: Plan, fault: Fault | None = None, tell: Callable[[str], None] = print) -> checker.Report:
@@ -59,18 +71,20 @@ async def run(plan: Plan, fault: Fault | None = None, tell: Callable[[str], None
                 watching = [asyncio.ensure_future(visitor.watch(http)) for visitor in visitors if visitor.watches]
                 over = asyncio.Event()
                 talking = [asyncio.ensure_future(visitor.talk(http, over)) for visitor in visitors]
+                merging = asyncio.ensure_future(_merging(house, plan, visitors))
                 try:
                     await _disturb(house, plan, dice, tell)
                     over.set()
+                    merging.cancel()
                     async with asyncio.timeout(plan.drain):
                         await asyncio.gather(*talking)
                     drained = await _drained(house, visitors, plan.drain)
                 except TimeoutError as error:
                     raise Broken("visitors could not finish what they had begun") from error
                 finally:
-                    for task in (*watching, *talking):
+                    for task in (*watching, *talking, merging):
                         task.cancel()
-                    await asyncio.gather(*watching, *talking, return_exceptions=True)
+                    await asyncio.gather(*watching, *talking, merging, return_exceptions=True)
             report = await checker.everything(house.client, visitors, house.asked, house.receiver)
             died = sum(name in MAY_CUT_A_SEND for name in plan.faults)
             if report.counts["unknown"] > died:
@@ -98,6 +112,14 @@ def _visitors(plan: Plan, ports: Sequence[int]) -> list[Visitor]:
     return found
 
 
+async def _merging(house: House, plan: Plan, visitors: Sequence[Visitor]) -> None:
+    """Those take part who do not watch: what a widget shows across a merge is shown by other tests."""
+    if plan.merges:
+        dice = random.Random(plan.seed + 7)  # noqa: S311  no secret
+        take_part = {visitor.number for visitor in visitors if not visitor.watches}
+        await Merger(house.client, dice, take_part, plan.merges).run()
+
+
 async def _disturb(house: House, plan: Plan, dice: random.Random, tell: Callable[[str], None]) -> None:
     faults = Faults(house, dice)
     await asyncio.sleep(1)
@@ -118,6 +140,8 @@ async def _drained(house: House, visitors: Sequence[Visitor], seconds: float) ->
                 for shard in range(checker.SHARDS):
                     pipe.zcard(f"{{{shard}}}run")
                     pipe.zcard(f"{{{shard}}}out:run")
+                    pipe.zcard(f"{{{shard}}}mgr")
+                pipe.llen(ASKED)
                 waiting: int = sum(await pipe.execute())
         except RedisError:
             return False

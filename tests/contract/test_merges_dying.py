@@ -27,6 +27,7 @@ from cases.merging import (
 )
 from fakes.redis_server import RedisServer, redis_binaries
 
+from bench.chaos.planted import TWICE_FAULTS, Fault, broken
 from connectors.content import Choice, Text
 from connectors.contract import Author, Identity
 from router.merging import Merging
@@ -48,6 +49,7 @@ from router.store import (
     keys,
 )
 from router.store.merges import HOLD
+from router.store.runner import SCRIPT_TEXTS
 
 IDLE = 3_600_000
 
@@ -196,6 +198,40 @@ class _Sleeper:
 
         runner.call = lambda *command: through(one, *command)  # type: ignore[assignment,return-value]
         runner.call_all = lambda commands: through(many, commands)  # type: ignore[assignment,return-value]
+
+
+async def _all_twice(store: Store) -> dict[str, Any]:
+    """Every script is run twice, as if its first reply had been lost: what is there then."""
+    once = store._runner.run
+
+    async def twice(script: str, *arguments: Any) -> Any:
+        await once(script, *arguments)
+        return await once(script, *arguments)
+
+    store._runner.run = twice  # type: ignore[assignment,method-assign]
+    await merge_them(store)
+    await part_them(store)
+    store._runner.run = once  # type: ignore[method-assign]
+    return await picture(store, OLD, NEW)
+
+
+async def test_every_script_may_be_run_twice(stage: Stage) -> None:
+    store = await stage()
+    await merge_and_part(store)
+    expected = await picture(store, OLD, NEW)
+    assert differences(expected, await _all_twice(await stage())) == []
+
+
+@pytest.mark.parametrize("fault", TWICE_FAULTS, ids=lambda fault: fault.name)
+async def test_a_script_that_must_not_be_run_twice_is_found(
+    stage: Stage, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await stage()
+    await merge_and_part(store)
+    expected = await picture(store, OLD, NEW)
+    for name, text in broken(SCRIPT_TEXTS, fault).items():
+        monkeypatch.setitem(SCRIPT_TEXTS, name, text)
+    assert differences(expected, await _all_twice(await stage())) != []
 
 
 async def test_two_who_drive_at_once_are_as_good_as_one(stage: Stage, redis_server: RedisServer) -> None:
