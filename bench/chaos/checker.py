@@ -22,10 +22,12 @@ async def everything(client: Client, visitors: Sequence[Visitor], asked: Path, r
     report = Report()
     customers = await read_customers(client)
     for customer in customers:
-        check_journal(report, customer)
+        check_seqs(report, customer)
     merges = await together.read_merges(client)
     report.counts["merges"], report.counts["undos"] = merges.merged, merges.undone
     customers = together.without_moved(customers, merges)
+    for customer in customers:
+        check_ids(report, customer)
     by_text = said_by_text(customers)
     for visitor in visitors:
         check_accepted(report, visitor, by_text, merges)
@@ -89,8 +91,16 @@ def check_accepted(report: Report, visitor: Visitor, by_text: ByText, merges: Me
 
 
 def check_journal(report: Report, customer: Customer) -> None:
+    check_seqs(report, customer)
+    check_ids(report, customer)
+
+
+def check_seqs(report: Report, customer: Customer) -> None:
     if [seq for seq, _, _ in customer.rows] != list(range(1, len(customer.rows) + 1)):
         report.add("gap", f"the seqs of {customer.id}")
+
+
+def check_ids(report: Report, customer: Customer) -> None:
     for number, times in Counter(e["id"] for _, _, e in customer.rows if e.get("id")).items():
         if times > 1:
             report.add("doubled", f"id {number} is {times} times in the journal")

@@ -69,7 +69,12 @@ class Kin:
         return bool(found[0]) or not found[1]
 
     async def message(self, customer: CustomerId, name: str) -> tuple[CustomerId, int]:
-        """In whose journal the message stands that was written down by that name, and its seq there; 0: nowhere."""
+        """In whose journal the message stands by now that was written down by that name, its seq there; 0: nowhere."""
+        whose, seq, asked = await self._first_written(customer, name)
+        return await self._written_anew(whose, seq, asked) if seq else (customer, 0)
+
+    async def _first_written(self, customer: CustomerId, name: str) -> tuple[CustomerId, int, set[CustomerId]]:
+        """Who took it, its seq, and everybody who was asked."""
         seen: set[CustomerId] = set()
         asked = [customer]
         while asked and len(seen) < MOST_HOPS:
@@ -82,26 +87,28 @@ class Kin:
             if score is None:
                 continue
             if float(score).is_integer():
-                return await self._written_anew(one, int(float(score)), seen)
+                return one, int(float(score)), seen
             asked += [CustomerId(other) for other in (kin or b"").decode().split() if other not in seen]
-        return customer, 0
+        return customer, 0, seen
 
     async def _written_anew(self, customer: CustomerId, seq: int, asked: set[CustomerId]) -> tuple[CustomerId, int]:
-        """What waited while its customer was taken over stands anew in the journal of the survivor."""
-        for survivor in asked:
-            for record in await self._runner.call("HVALS", keys.merges(survivor)):
+        """What waited through a merge or its undo stands anew in the journal of who took it along, the last time."""
+        anew: dict[tuple[str, int], tuple[str, int]] = {}
+        for one in asked:
+            for record in await self._runner.call("HVALS", keys.merges(one)):
                 merge = _read_record.decode(record)
-                if merge.get("other") == customer and merge.get("survivor") == survivor:
-                    for pair in str(merge.get("moved", "")).split():
-                        old, _, new = pair.partition(":")
-                        if int(old) == seq:
-                            return survivor, int(new)
-        return customer, seq
+                survivor, other = str(merge["survivor"]), str(merge["other"])
+                anew |= {(other, old): (survivor, new) for old, new in _pairs(merge.get("moved"))}
+                anew |= {(survivor, old): (other, new) for old, new in _pairs(merge.get("returned"))}
+        place = (str(customer), seq)
+        while place in anew:
+            place = anew[place]
+        return CustomerId(place[0]), place[1]
 
     async def first_answer(self, kin: Sequence[str], name: str) -> Enqueued:
         """The answer that the sender of a message got when one of the kin took it."""
         for one in kin:
-            customer, seq = await self.message(CustomerId(one), name)
+            customer, seq, _ = await self._first_written(CustomerId(one), name)
             if not seq:
                 continue
             journal, rows = await asyncio.gather(
@@ -112,3 +119,7 @@ class Kin:
             return Enqueued(seq=seq, journal=(journal or b"").decode(), id=first, repeated=True)
         # Known to have been taken, though nobody remembers as what.
         return Enqueued(seq=0, journal="", id="", repeated=True)
+
+
+def _pairs(moved: object) -> list[tuple[int, int]]:
+    return [(int(old), int(new)) for old, _, new in (pair.partition(":") for pair in str(moved or "").split())]

@@ -1,4 +1,4 @@
-"""The short chaos: real routers, Redis and a bot under kills, stops, cuts and merges; and controls that must be caught."""
+"""The short chaos: routers, Redis and a bot under kills, stops, cuts and merges; and controls that must be caught."""
 
 from __future__ import annotations
 

@@ -327,3 +327,36 @@ async def test_where_replies_go_is_nobody_who_left(two: Store) -> None:
     assert "to" not in await two.state(OLD, "to")
     assert await two.state(OLD, "via") == {"via": str(TELEGRAM)}
     assert await two.state(NEW, "via") == {"via": str(WIDGET)}
+
+
+async def test_a_repeat_gets_its_first_answer_also_by_way_of_a_third(two: Store) -> None:
+    """Who came and went knows the names of all that they saw, and asks those who were there."""
+    merging = Merging(two)
+    await write(two, NEWER, WHATSAPP, "oi")
+    await turn(two, NEWER, Commit())
+    third = await merging.begin(
+        "third", maker=NEWER, redeemer=OLD, source=WHATSAPP, to=TELEGRAM, reason="link", arrive=False
+    )
+    assert third is not None
+    await merging.drive(third)
+    first = await write(two, NEW, WIDGET, "patient", dedupe="patient")
+    record = await merged(two, arrive=False)
+    await undone(two, record)
+    await undone(two, third)
+    await two.client.hset(keys.state(OLD), "kin", f"{NEWER} {NEW}")
+    await two.client.zadd(keys.seen(NEWER), {"webchat:demo/patient": 99.5})
+    again = await merged(two, merge="again", arrive=False)
+    assert again.moved_seqs
+    repeat = await write(two, OLD, WIDGET, "patient", dedupe="patient")
+    assert (repeat.id, repeat.seq, repeat.journal) == (first.id, first.seq, first.journal)
+
+
+async def test_what_waited_is_found_where_it_stands_by_now(two: Store) -> None:
+    await write(two, NEW, WIDGET, "patient", dedupe="patient")
+    record = await merged(two, arrive=False)
+    customer, seq = await two.find_message(OLD, "webchat:demo", "patient")
+    assert (customer, seq) == (OLD, next(iter(record.moved_seqs.values())))
+    after = await undone(two, record)
+    (mine,) = [one for one in await two.merges.all(NEW) if one.id == after.id]
+    assert await two.find_message(NEW, "webchat:demo", "patient") == (NEW, mine.returned_seqs[seq])
+    await write(two, OLD, TELEGRAM, "other", dedupe="other")
