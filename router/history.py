@@ -99,11 +99,16 @@ class History:
             elif merge.phase in ("adopted", "done", "undoing") and merge.survivor == source.customer:
                 inner.append((merge, Source(merge.other, "", 0, upto=merge.last, skips=frozenset(merge.moved_seqs))))
         # Who came along does not see what the survivor had said before, nor whom they had taken over before.
-        came = [merge.seq for merge, _ in inner if viewer.came_with(merge) and not viewer.may_see_other_side(merge)]
-        source.after = max(came, default=0)
+        hidden = [one for one, _ in inner if viewer.came_with(one) and not viewer.may_see_other_side(one)]
+        source.after = max([source.after, *(_open_from(one, source.customer, viewer) for one in hidden)])
         for merge, theirs in inner:
-            if merge.seq >= source.after and (viewer.came_with(merge) or viewer.may_see_other_side(merge)):
-                await self._collect(found, theirs, viewer)
+            if merge.seq < source.after:
+                continue
+            if not viewer.came_with(merge) and not viewer.may_see_other_side(merge):
+                theirs.after = _open_from(merge, merge.other, viewer)
+                if theirs.after >= theirs.upto:
+                    continue
+            await self._collect(found, theirs, viewer)
         for part in parts:
             part.journal = (await self._store.state(part.customer, "jid")).get("jid", "")
             found.append(part)
@@ -211,6 +216,14 @@ class _Viewer:
             # The person whom the site signed for sees what their browser had said; the browser alone sees nothing more.
             return self.came_with(merge) != (merge.source in merge.identities.split())
         return self.now >= merge.merged + DISPUTE
+
+
+def _open_from(merge: Merge, hidden: CustomerId, viewer: _Viewer) -> int:
+    """The last seq of the hidden side that is not shown: up to the message that redeemed, else up to the merge."""
+    redeemer = merge.other if merge.maker == merge.survivor else merge.survivor
+    if merge.said and hidden == redeemer and merge.id not in viewer.hidden:
+        return merge.said - 1
+    return merge.seq if hidden == merge.survivor else merge.last
 
 
 def _said_meanwhile(merge: Merge, left: frozenset[str]) -> Source:

@@ -93,7 +93,13 @@ class Linking:
     async def _merge(self, claim: Claim, link: Link, maker: CustomerId, redeemer: CustomerId, to: Identity) -> Commit:
         """Begun here, driven behind the commit of this turn. The arrival is a turn of the survivor."""
         begun = await self.merging.begin(
-            link.name[:22], maker=maker, redeemer=redeemer, source=link.identity, to=to, reason="link"
+            link.name[:22],
+            maker=maker,
+            redeemer=redeemer,
+            source=link.identity,
+            to=to,
+            reason="link",
+            said=claim.batch[0].seq if redeemer == claim.customer else 0,
         )
         await self.store.links.settle(link.name, ["claimed", "asked", "waits"], "done")
         metrics.LINKS.labels("redeemed", f"{link.identity.channel}>{to.channel}").inc()

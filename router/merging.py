@@ -57,11 +57,13 @@ class Merging:
         to: Identity,
         reason: str,
         arrive: bool = True,
+        said: int = 0,
     ) -> Merge | None:
         """Writes down that two customers become one, once by the id `merge`. None: they are one already.
 
         The older id survives; the dialogue of `maker` goes on, at whose `source` the code was made; `to` redeemed it.
-        With `arrive` the entry `merged` stands in the survivor's mailbox: its turn welcomes `to`.
+        With `arrive` the entry `merged` stands in the survivor's mailbox: its turn welcomes `to`. `said` is the seq of
+        the redeeming message with the redeemer: what they say behind it belongs to both.
         Raises `Busy` while another merge of one of the two is under way, `Erased`.
         """
         makers, theirs = await self._store.kin.home(maker), await self._store.kin.home(redeemer)
@@ -82,6 +84,7 @@ class Merging:
             to=str(to),
             reason=reason,
             arrive=arrive,
+            said=said,
         )
         try:
             return await self._merges.begin(

@@ -53,6 +53,8 @@ class Merge(msgspec.Struct, frozen=True):
     to: str
     reason: str
     arrive: bool
+    said: int = 0
+    """Seq of the message that redeemed it, with whom it was written: from there on the other side may read along."""
     phase: Phase = "intent"
     at: int = 0
     """When it was begun."""

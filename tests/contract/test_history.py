@@ -169,6 +169,29 @@ async def test_until_a_merge_is_undisputed_each_side_sees_its_own_history_alone(
     assert await shown(feed, WIDGET) == await shown(feed, TELEGRAM) == [*BEFORE_OLD, *BEFORE_NEW, *TOGETHER]
 
 
+@pytest.mark.parametrize("redeemer", [OLD, NEW])
+async def test_what_the_redeemer_says_behind_the_code_is_for_both(
+    two: Store, feed: JournalFeed, redeemer: CustomerId
+) -> None:
+    """Also what was answered before the merge took effect."""
+    mine, theirs = (TELEGRAM, WIDGET) if redeemer == OLD else (WIDGET, TELEGRAM)
+    code = await write(two, redeemer, mine, "ABCD")
+    await turn(two, redeemer, Commit())
+    await write(two, redeemer, mine, "quickly")
+    await turn(two, redeemer, Commit())
+    maker = NEW if redeemer == OLD else OLD
+    merging = Merging(two)
+    begun = await merging.begin(
+        "m", maker=maker, redeemer=redeemer, source=theirs, to=mine, reason="link", arrive=False, said=code.seq
+    )
+    assert begun is not None
+    await merging.drive(begun)
+    before = BEFORE_NEW if maker == NEW else BEFORE_OLD
+    assert await shown(feed, theirs) == [*before, "ABCD", "quickly"]
+    await two.merges.only_from_now_on(OLD, theirs, "m")
+    assert await shown(feed, theirs) == before
+
+
 async def test_a_cursor_opens_nothing_that_is_not_to_be_seen(two: Store, feed: JournalFeed) -> None:
     record = await merged(two, arrive=False)
     await as_one(two)
