@@ -31,8 +31,8 @@ FRAME_LOST = Fault(
     "a frame in fifty is not sent",
     "gap",
     "router/feed.py",
-    'if row.audience == "customer":',
-    'if row.audience == "customer" and hash(row.entry.id) % 50:',
+    'if row.audience == "customer" and own and own.holds(row):',
+    'if row.audience == "customer" and own and own.holds(row) and hash(row.entry.id) % 50:',
 )
 ANSWERED_TWICE = Fault(
     "a batch in twenty is not taken from its mailbox",
