@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from segue.demo.people import Browser, Phone, Said
+from segue.demo.people import Browser, Phone, Said, Whole
 from segue.refusal import Refusal
 
 SENTENCES: dict[str, dict[str, str]] = {
@@ -79,11 +79,11 @@ class Story:
     def aside(self, key: str, **facts: Any) -> None:
         show(dim(self.words[key].format(**facts)))
 
-    async def writes(self, key: str) -> list[Said]:
+    async def writes(self, key: str, whole: Whole = bool) -> list[Said]:
         """Ana writes on the page: what she then sees there."""
         self.line("ana", self.words[key])
         await self.browser.says(self.words[key])
-        return self.heard(await self.browser.sees(f"an answer to {self.words[key]!r} on the page"), "webchat")
+        return self.heard(await self.browser.sees(f"an answer to {self.words[key]!r} on the page", whole), "webchat")
 
     def heard(self, new: list[Said], at: str) -> list[Said]:
         """Shows what somebody sees on channel `at`; what was said on the other one is named so, as in the widget."""
@@ -108,26 +108,42 @@ async def tell(story: Story) -> None:
     story.scene("phone")
     opened = time.monotonic()
     story.line("ana", phone.opens(invitation["url"]))
-    arrived = story.heard(await phone.sees("the conversation on Telegram"), "telegram")
+    arrived = story.heard(await phone.sees("the conversation on Telegram", ends_with(question)), "telegram")
     took = phone.heard_at - opened
-    again = (arrived[-1].text, arrived[-1].titles) == (question.text, question.titles)
-    must(again, "the pending question was not said again on Telegram")
+    must(ends_with(question)(arrived), "the pending question was not said again on Telegram")
     story.aside("again", seconds=took)
     story.line("ana", words["number"])
     phone.says(words["number"])
     story.heard(await phone.sees("the next question on Telegram"), "telegram")
 
     story.scene("meanwhile")
-    mirrored = story.heard(await story.browser.sees("what was said on Telegram, on the page"), "webchat")
-    must(any(said.channel == "telegram" for said in mirrored), "the page does not show what was said on Telegram")
+    mirrored = story.heard(
+        await story.browser.sees("what was said on Telegram, on the page", was_said_there), "webchat"
+    )
+    must(was_said_there(mirrored), "the page does not show what was said on Telegram")
 
     story.scene("back")
-    answer = await story.writes("proof")
-    must(any(words["number"] in said.text for said in answer), "the order was not found on the page")
+    answer = await story.writes("proof", names(words["number"]))
+    must(names(words["number"])(answer), "the order was not found on the page")
     story.scene("left")
     story.heard(await phone.sees("the notice on Telegram"), "telegram")
     must(not phone.api.complaints, f"Telegram would not have taken: {phone.api.complaints}")
     show("", bold(words["end"]))
+
+
+def ends_with(question: Said) -> Whole:
+    """The last thing said is this question, word for word and with the same to tap."""
+    return lambda new: bool(new) and (new[-1].text, new[-1].titles) == (question.text, question.titles)
+
+
+def was_said_there(new: list[Said]) -> bool:
+    """The customer's words on Telegram, and an answer to them."""
+    at = next((at for at, said in enumerate(new) if (said.author, said.channel) == ("customer", "telegram")), None)
+    return at is not None and any(said.author == "bot" for said in new[at:])
+
+
+def names(number: str) -> Whole:
+    return lambda new: any(number in said.text for said in new)
 
 
 def must(holds: bool, what: str) -> None:

@@ -34,6 +34,10 @@ class Said:
     titles: tuple[str, ...] = ()
 
 
+Whole = Callable[[list[Said]], bool]
+"""Whether all that is waited for is among what came; a busy machine brings it in pieces."""
+
+
 async def until(found: Callable[[], Awaitable[T | None]], what: str, seconds: float = PATIENCE) -> T:
     """What it finds, once it finds something. Refuses when that takes too long."""
     ends = time.monotonic() + seconds
@@ -73,12 +77,12 @@ class Browser:
         """A link code to go on there."""
         return await self._call("POST", "links", {"channel": channel})
 
-    async def sees(self, what: str) -> list[Said]:
-        """What is new on the screen, once something is and nothing more comes."""
+    async def sees(self, what: str, whole: Whole = bool) -> list[Said]:
+        """What is new on the screen, once it is whole and nothing more comes."""
 
         async def found() -> list[Said] | None:
             new = await self._new()
-            if not new:
+            if not whole(new):
                 return None
             await asyncio.sleep(QUIET)
             return new if len(await self._new()) == len(new) else None
@@ -126,12 +130,12 @@ class Phone:
     def taps(self, title: str) -> None:
         self.api.tap(self.chat, title)
 
-    async def sees(self, what: str) -> list[Said]:
-        """What is new on the screen, once something is and nothing more comes."""
+    async def sees(self, what: str, whole: Whole = bool) -> list[Said]:
+        """What is new on the screen, once it is whole and nothing more comes."""
 
         async def found() -> list[Said] | None:
             new = self._heard()[self._seen :]
-            if not new:
+            if not whole(new):
                 return None
             self.heard_at = time.monotonic()
             await asyncio.sleep(QUIET)

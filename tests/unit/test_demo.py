@@ -28,7 +28,7 @@ class PlayedBrowser:
     async def invited(self, channel: str) -> dict[str, Any]:
         return {"url": "https://t.me/x?start=y", "code": "ABCD-2345"}
 
-    async def sees(self, what: str) -> list[Said]:
+    async def sees(self, what: str, whole: object = None) -> list[Said]:
         return self.seen.pop(0)
 
 
@@ -48,7 +48,7 @@ def story(browser: list[list[Said]], phone: list[list[Said]], complaints: list[s
     return Story(cast("Any", PlayedBrowser(*browser)), cast("Any", telephone), SENTENCES["pt-BR"])
 
 
-PAGE = [[QUESTION], [MIRRORED], [FOUND]]
+PAGE = [[QUESTION], [MIRRORED, Said("bot", "telegram", "E o e-mail?")], [FOUND]]
 TELEGRAM = [[ON_TELEGRAM], [Said("bot", "telegram", "E o e-mail?")], [NOTICE]]
 
 
