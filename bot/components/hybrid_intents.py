@@ -42,7 +42,7 @@ class HybridIntentClassifier(IntentClassifier, GraphComponent):
     def get_default_config() -> Dict[Text, Any]:
         """How each was chosen: docs/nlu.md. `component_version` only tells Rasa's cache of changed code."""
         return {
-            "component_version": 2,
+            "component_version": 3,
             "encoder": True,
             "vector_weight": 2.0,
             "vector_steepness": 2.0,
@@ -54,10 +54,12 @@ class HybridIntentClassifier(IntentClassifier, GraphComponent):
             "adapt_heat": 0.1,
             "adapt_drop": 0.4,
             "adapt_batch": 128,
+            "adapt_whole_until": 30,
             "heat": 0.15,
             "folds": 3,
             "held_out": 1200,
             "out_of_scope": ["out_of_scope"],
+            "weighed_share": 0.5,
             "outside_share": 0.2,
             "prior_strength": 3.0,
             "least_known": 0.5,

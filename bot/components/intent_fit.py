@@ -176,26 +176,42 @@ def try_held_out(
     return tried
 
 
-def fit_confidence(tried: Sequence[Tried], prior: Confidence, outside_share: float, strength: float) -> Confidence:
+def fit_confidence(tried: Sequence[Tried], prior: Confidence, settings: Dict[str, Any]) -> Confidence:
     """Logistic regression drawn to the prior: the less data, the more it is the prior's.
 
-    `outside_share`: what part of all messages is taken to be out of scope, whatever their part of the held-out ones.
+    The weights are learned as if the part `weighed_share` of all messages were out of scope, so that being near counts
+    beside being ahead; then the height alone as if it were `outside_share`, which is what a customer may be like.
     """
     if not tried:
         return prior
     signs = (np.array([one.signs for one in tried]) - prior.means) / prior.spreads
     right = np.array([one.right for one in tried], dtype=float)
     outside = np.array([one.outside for one in tried])
-    weights = np.ones(len(tried))
-    if outside.any() and not outside.all():
-        weights[outside] = outside_share / outside.mean()
-        weights[~outside] = (1 - outside_share) / (1 - outside.mean())
-    design = np.hstack([signs, np.ones((len(tried), 1))])
     start = np.append(prior.weights, prior.bias)
-    pull = np.full(len(start), strength)
-    pull[-1] = strength / 10
+    pull = np.append(np.full(len(prior.weights), settings["prior_strength"]), settings["prior_strength"] / 10)
+    design = np.hstack([signs, np.ones((len(tried), 1))])
+    found = _logistic(design, right, _balance(outside, settings["weighed_share"]), start, pull)
+    # Weights that may not move any more, and a bias that may.
+    pull[:-1] = 1e9
+    found = _logistic(design, right, _balance(outside, settings["outside_share"]), found, pull)
+    return prior._replace(weights=found[:-1], bias=float(found[-1]))
+
+
+def _balance(outside: np.ndarray, share: float) -> np.ndarray:
+    """What each message counts, so that those out of scope are this part of all."""
+    weights = np.ones(len(outside))
+    if outside.any() and not outside.all():
+        weights[outside] = share / outside.mean()
+        weights[~outside] = (1 - share) / (1 - outside.mean())
+    return weights
+
+
+def _logistic(
+    design: np.ndarray, right: np.ndarray, weights: np.ndarray, start: np.ndarray, pull: np.ndarray
+) -> np.ndarray:
+    """Weighted logistic regression drawn to `start` by `pull`, by Newton's method."""
     found = start.copy()
-    for _ in range(30):  # Newton's method; converges in a few steps
+    for _ in range(30):
         chances = 1 / (1 + np.exp(-np.clip(design @ found, -30, 30)))
         gradient = design.T @ (weights * (chances - right)) + pull * (found - start)
         curvature = (design * (weights * chances * (1 - chances))[:, None]).T @ design + np.diag(pull)
@@ -203,7 +219,7 @@ def fit_confidence(tried: Sequence[Tried], prior: Confidence, outside_share: flo
         found -= step
         if np.abs(step).max() < 1e-6:
             break
-    return prior._replace(weights=found[:-1], bias=float(found[-1]))
+    return found
 
 
 def fit(
@@ -213,7 +229,10 @@ def fit(
     lexicon = encoder.pieces.whole_words() if encoder else ()
     speller = Speller.of([text for text, _ in examples], lexicon)
     corpus = read_corpus(examples, speller, encoder)
+    # With many examples the encoder's own vectors are near enough, and moving them costs more than it gives.
+    each = len(corpus.labels) / max(len(corpus.intents), 1)
+    settings = {**settings, "adapt_share": min(1.0, settings["adapt_whole_until"] / max(each, 1))}
     tried = try_held_out(corpus, speller, encoder, settings, prior)
     model = fit_machine(corpus, speller, encoder, settings, prior)
-    model.confidence = fit_confidence(tried, prior, settings["outside_share"], settings["prior_strength"])
+    model.confidence = fit_confidence(tried, prior, settings)
     return model

@@ -18,7 +18,8 @@ _MOMENTUM, _SPREAD = 0.9, 0.999
 class Adapting(NamedTuple):
     """How the layers are adapted. `heat`: softness of the softmax over cosines. `drop`: share of features left out.
 
-    Small sets are seen `epochs` times, large ones for `most_steps` batches."""
+    Small sets are seen `epochs` times, large ones for `most_steps` batches. `share`: how far the layers move from what
+    they were to what was learned; less than all keeps more of the encoder's own sense for sentences of another kind."""
 
     epochs: int
     most_steps: int
@@ -27,6 +28,7 @@ class Adapting(NamedTuple):
     heat: float
     drop: float
     batch: int
+    share: float
     seed: int
 
 
@@ -148,4 +150,5 @@ def adapted(
             rates = dict.fromkeys(_LAYERS, pace * how.rate) | {"directions": pace * how.direction_rate}
             optimiser.step(gradients, rates)
             step += 1
-    return {name: weights[name] for name in _LAYERS}
+    share = np.float32(how.share)
+    return {name: (1 - share) * top[name] + share * weights[name] for name in _LAYERS}

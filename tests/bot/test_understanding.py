@@ -166,9 +166,10 @@ def test_a_damaged_vocabulary_is_refused(tmp_path):
 
 
 def test_confidence_without_data_is_the_prior_and_with_data_follows_them():
-    assert fit_confidence([], PRIOR, 0.2, 3.0) is PRIOR
+    how = HybridIntentClassifier.get_default_config()
+    assert fit_confidence([], PRIOR, how) is PRIOR
     high, low = Signs(0.9, 0.8, 1, 0.9, 0.3), Signs(0.2, 0.05, 1, 0.4, 0.0)
-    learned = fit_confidence([Tried(high, True, False), Tried(low, False, True)] * 100, PRIOR, 0.2, 3.0)
+    learned = fit_confidence([Tried(high, True, False), Tried(low, False, True)] * 100, PRIOR, how)
     assert learned.of(high) > 0.9
     assert learned.of(low) < 0.1
 
