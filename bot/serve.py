@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("segue.bot")
 
 MAX_REQUEST = 4_000_000
+
+# Turns under way at once in one process. Each takes the processor for some milliseconds between its waits; hundreds of
+# them in one round of the loop would keep the beat silent, and a worker that is only busy would be ended as hung.
+AT_ONCE = 16
 _TRACE = re.compile("[0-9a-f]{32}")
 
 
@@ -44,9 +48,17 @@ def _trace(metadata: dict[str, Any]) -> str:
     return given if isinstance(given, str) and _TRACE.fullmatch(given) else ""
 
 
+def _still_wanted(request: web.Request) -> None:
+    """A turn that waited for its place until nobody waits for it is not taken: more work would help nobody."""
+    if request.transport is None or request.transport.is_closing():
+        raise TurnFailure("error", "waiting", "Whoever asked has gone.")
+
+
 def build_app(turns: Any, *, model: str, fingerprint: str) -> web.Application:
     """The two routes over a loaded model."""
     from bot.request import parse_request
+
+    places = asyncio.Semaphore(AT_ONCE)
 
     async def turn(request: web.Request) -> web.Response:
         started = time.monotonic()
@@ -60,7 +72,9 @@ def build_app(turns: Any, *, model: str, fingerprint: str) -> web.Application:
                 raise TurnFailure("bad_request", "body", "The body is not JSON.") from None
             asked = parse_request(body)
             turn_id, trace = asked.turn, _trace(asked.metadata)
-            answer = await turns.take(asked)
+            async with places:
+                _still_wanted(request)
+                answer = await turns.take(asked)
         except TurnFailure as failure:
             log.warning(
                 "turn %s, trace %s failed: %s at %s: %s (%.0f ms)",
