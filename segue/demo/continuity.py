@@ -117,10 +117,9 @@ async def tell(story: Story) -> None:
     story.heard(await phone.sees("the next question on Telegram"), "telegram")
 
     story.scene("meanwhile")
-    mirrored = story.heard(
-        await story.browser.sees("what was said on Telegram, on the page", was_said_there), "webchat"
-    )
-    must(was_said_there(mirrored), "the page does not show what was said on Telegram")
+    there = was_said_there(words["number"])
+    mirrored = story.heard(await story.browser.sees("what was said on Telegram, on the page", there), "webchat")
+    must(there(mirrored), "the page does not show what was said on Telegram")
 
     story.scene("back")
     answer = await story.writes("proof", names(words["number"]))
@@ -136,10 +135,14 @@ def ends_with(question: Said) -> Whole:
     return lambda new: bool(new) and (new[-1].text, new[-1].titles) == (question.text, question.titles)
 
 
-def was_said_there(new: list[Said]) -> bool:
+def was_said_there(text: str) -> Whole:
     """The customer's words on Telegram, and an answer to them."""
-    at = next((at for at, said in enumerate(new) if (said.author, said.channel) == ("customer", "telegram")), None)
-    return at is not None and any(said.author == "bot" for said in new[at:])
+
+    def whole(new: list[Said]) -> bool:
+        at = next((at for at, said in enumerate(new) if (said.channel, said.text) == ("telegram", text)), len(new))
+        return any(said.author == "bot" for said in new[at:])
+
+    return whole
 
 
 def names(number: str) -> Whole:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from e2e.conftest import ROOT
+from e2e.shop import Shop
 from playwright.sync_api import Browser, expect
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -70,12 +71,24 @@ def test_one_looks_on_and_goes_on_until_ctrl_c(start: Start, browser: Browser, t
     frame = next(one for one in page.frames if "/embed/demo" in one.url) if len(page.frames) > 1 else None
     frame = frame or page.wait_for_event("framenavigated", lambda one: "/embed/demo" in one.url)
     expect(frame.locator(".in .bubble").last).to_contain_text("Order 1001 is on its way")
-    expect(frame.locator(".out .meta").filter(has_text="Telegram")).to_have_count(1)
+    expect(frame.locator("li.out").filter(has_text="1001")).to_contain_text("Telegram")
     page.get_by_label("Write on Telegram").fill("What are your opening hours?")
     page.keyboard.press("Enter")
     expect(frame.locator(".out .bubble").last).to_contain_text("opening hours")
     expect(telegram).to_contain_text("10 am to 10 pm")
-    assert complaints == []
+    # And back again, into another browser, by the link that Telegram is given.
+    page.get_by_label("Write on Telegram").fill("Can I continue this chat on the website?")
+    page.keyboard.press("Enter")
+    link = telegram.get_by_role("link", name=re.compile("#segue=")).last.get_attribute("href")
+    assert link is not None
+    elsewhere = browser.new_context(locale="en-US", viewport={"width": 1100, "height": 760})
+    other = Shop(elsewhere.new_page(), link).enter("")
+    chat = other.chat()
+    chat.button("Continue here").click()
+    expect(chat.frame.locator(".system").filter(has_text="We go on here.")).to_be_visible(timeout=15_000)
+    expect(frame.locator(".system").filter(has_text="was opened on our website")).to_be_visible()
+    assert complaints + other.violations() == []
+    elsewhere.close()
     context.close()
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=30)
