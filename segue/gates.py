@@ -95,6 +95,8 @@ def all_stages() -> list[Stage]:
         ),
         Stage(name="javascript", budget=60, check=if_there("tools/check_js.py", python, "-P", "-m", "tools.check_js")),
         Stage(name="locks", budget=5, check=check_locks),
+        # Trained once here: whoever starts the whole system later finds a model and is not timed by its training.
+        Stage(name="bot model", budget=120, check=bot_model, fast=False),
         Stage(name="tests", budget=240, check=app_tests([*tests, *others], "-m", "not slow")),
         Stage(name="slow tests", budget=180, check=app_tests([*tests, *others], "-m", "slow"), fast=False),
         Stage(name="bot tests", budget=180, check=bot_tests(["tests/bot"]), fast=False),
@@ -131,6 +133,11 @@ def command(*argv: str) -> Callable[[], tuple[int, str]]:
 def if_there(needed: str, *argv: str) -> Callable[[], tuple[int, str]]:
     """The same, once the file exists."""
     return lambda: (run(argv), "") if (ROOT / needed).exists() else (0, f"there is no {needed}")
+
+
+def bot_model() -> tuple[int, str]:
+    """The assistant of this checkout, trained unless it is there."""
+    return run([bot_python(), "-m", "bot.train"]), ""
 
 
 def bot_data() -> tuple[int, str]:

@@ -130,6 +130,7 @@ def fit_machine(
         least_known=settings["least_known"],
         confidence=prior,
         encoder=encoder,
+        outside=settings["out_of_scope"],
     )
 
 
@@ -168,11 +169,12 @@ def try_held_out(
         if len(np.unique(corpus.labels[seen])) < 2:
             continue
         model = fit_machine(corpus.part(seen), speller, encoder, settings, prior)
-        allowed = np.isin(np.arange(size), corpus.labels[seen])
+        allowed = np.isin(np.arange(size), corpus.labels[seen]) & ~np.isin(np.arange(size), list(beyond))
         for place in np.flatnonzero((fold == number) | outside):
             scores, signs = model.read(corpus.sentences[place], corpus.sentence(place))
             first = int(np.argmax(np.where(allowed, scores, -np.inf)))
-            tried.append(Tried(signs, first == corpus.labels[place], bool(outside[place])))
+            label = int(corpus.labels[place])
+            tried.append(Tried(signs, first == label, bool(outside[place]) or label in beyond))
     return tried
 
 
@@ -189,6 +191,8 @@ def fit_confidence(tried: Sequence[Tried], prior: Confidence, settings: Dict[str
     outside = np.array([one.outside for one in tried])
     start = np.append(prior.weights, prior.bias)
     pull = np.append(np.full(len(prior.weights), settings["prior_strength"]), settings["prior_strength"] / 10)
+    # Intents that were left out cannot teach what examples of out of scope tell.
+    pull[Signs._fields.index("inside")] *= 20
     design = np.hstack([signs, np.ones((len(tried), 1))])
     found = _logistic(design, right, _balance(outside, settings["weighed_share"]), start, pull)
     # Weights that may not move any more, and a bias that may.

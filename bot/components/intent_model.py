@@ -23,19 +23,27 @@ from bot.components.words import EMAIL, LINK, LONG_NUMBER, NUMBER
 _READ_AS = {EMAIL: "email", LINK: "link", NUMBER: "10", LONG_NUMBER: "1234"}
 _MOST_KEPT = 2048
 
+# What messages in scope have on the average: it speaks neither for nor against.
+NO_OUTSIDE = 0.4
+
 
 class Signs(NamedTuple):
-    """What tells a right answer from a wrong one; the last two are 0 where there is no encoder."""
+    """What tells a right answer from a wrong one, of the likeliest intent in scope.
+
+    `nearest` and `own_lead` are 0 where there is no encoder.
+    """
 
     score: float
     lead: float
-    """How far the score is ahead of the second one."""
+    """How far the score is ahead of the next one in scope."""
     known: float
     """The share of the message that the examples are made of."""
     nearest: float
     """Cosine to the nearest example."""
     own_lead: float
     """How much nearer the first intent's nearest example is than any other intent's; below 0 when it is not."""
+    inside: float
+    """How far the score is ahead of out of scope's, below 0 when it is not; `NO_OUTSIDE` where there is none."""
 
 
 class Confidence(NamedTuple):
@@ -94,11 +102,16 @@ class IntentModel:
         least_known: float,
         confidence: Confidence,
         encoder: Optional[SentenceEncoder],
+        outside: Sequence[str] = (),
     ) -> None:
         self.intents, self.labels = intents, labels
         self.speller, self.features, self.weights = speller, features, weights
         self.vectors, self.kernel, self.heat, self.confidence = vectors, kernel, heat, confidence
         self._encoder, self._least_known = encoder, least_known
+        self.outside = tuple(intent for intent in outside if intent in intents)
+        self._beyond = np.array([intent in self.outside for intent in intents])
+        if self._beyond.all():
+            self._beyond[:] = False
         self._kept: Dict[Tuple[str, ...], List[Tuple[str, float]]] = {}
 
     def read(self, words: Sequence[str], sentence: Optional[Sentence] = None) -> Tuple[np.ndarray, Signs]:
@@ -106,17 +119,24 @@ class IntentModel:
         places, values, known = self.features.row(words)
         scores = values @ self.weights[places]
         if self.vectors is None or self._encoder is None:
-            first, second = _two_best(scores)
-            return scores, Signs(scores[first], scores[first] - scores[second], known, 0, 0)
+            first, lead, inside = self._standing(scores)
+            return scores, Signs(scores[first], lead, known, 0, 0, inside)
         sentence = sentence or self._encoder.read(encoder_words(words))
         features, pieces = sentence.features[None, :], np.array([sentence.pieces])
         vector = vectors_of(self.vectors.top, self._encoder.top_bias, features, pieces)[0]
         cosines = self.vectors.examples @ vector
         scores = scores + self.kernel.of(cosines) @ self.vectors.shares
-        first, second = _two_best(scores)
+        first, lead, inside = self._standing(scores)
         mine = self.labels == first
-        own, others = float(cosines[mine].max()), float(cosines[~mine].max())
-        return scores, Signs(scores[first], scores[first] - scores[second], known, max(own, others), own - others)
+        own, others = _highest(cosines[mine]), _highest(cosines[~mine])
+        return scores, Signs(scores[first], lead, known, max(own, others), own - others, inside)
+
+    def _standing(self, scores: np.ndarray) -> Tuple[int, float, float]:
+        """The likeliest intent in scope, how far it is ahead of the next one there, and of out of scope."""
+        order = np.argsort(np.where(self._beyond, np.inf, -scores), kind="stable")
+        first, second = int(order[0]), int(order[1] if (~self._beyond).sum() > 1 else order[0])
+        beyond = float(scores[first] - scores[self._beyond].max()) if self._beyond.any() else NO_OUTSIDE
+        return first, float(scores[first] - scores[second]), beyond
 
     def rank(self, text: str) -> List[Tuple[str, float]]:
         """Intents and confidences, the likeliest first."""
@@ -131,12 +151,14 @@ class IntentModel:
 
     def _rank(self, words: Sequence[str]) -> List[Tuple[str, float]]:
         scores, signs = self.read(words)
-        order = np.argsort(-scores, kind="stable")
         # Noise may lie near anything; what is made of nothing known is not believed.
         sure = self.confidence.of(signs) * min(1.0, signs.known / self._least_known) if words else 0.0
         # The others keep their odds against the first: two equal scores are two equal confidences.
-        shares = np.exp((scores[order] - scores[order[0]]) / self.heat) * sure
-        return [(self.intents[place], float(share)) for place, share in zip(order, shares, strict=True)]
+        shares = np.minimum(np.exp((scores - signs.score) / self.heat), 1) * sure
+        ahead = self._beyond & (scores > signs.score)
+        shares[ahead] = max(1 - sure, sure)
+        order = np.lexsort((-scores, -shares))
+        return [(self.intents[place], float(shares[place])) for place in order]
 
     def save(self, folder: Path) -> None:
         """Arrays and JSON, never a pickle."""
@@ -148,6 +170,7 @@ class IntentModel:
             "kernel": list(self.kernel),
             "heat": self.heat,
             "least_known": self._least_known,
+            "outside": self.outside,
             "bias": self.confidence.bias,
         }
         (folder / "words.json").write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
@@ -188,9 +211,9 @@ class IntentModel:
             least_known=known["least_known"],
             confidence=Confidence(*arrays["confidence"], bias=known["bias"]),
             encoder=encoder,
+            outside=known["outside"],
         )
 
 
-def _two_best(scores: np.ndarray) -> Tuple[int, int]:
-    order = np.argsort(-scores, kind="stable")
-    return int(order[0]), int(order[1] if len(order) > 1 else order[0])
+def _highest(cosines: np.ndarray) -> float:
+    return float(cosines.max()) if len(cosines) else 0.0

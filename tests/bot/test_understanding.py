@@ -168,10 +168,27 @@ def test_a_damaged_vocabulary_is_refused(tmp_path):
 def test_confidence_without_data_is_the_prior_and_with_data_follows_them():
     how = HybridIntentClassifier.get_default_config()
     assert fit_confidence([], PRIOR, how) is PRIOR
-    high, low = Signs(0.9, 0.8, 1, 0.9, 0.3), Signs(0.2, 0.05, 1, 0.4, 0.0)
+    high, low = Signs(0.9, 0.8, 1, 0.9, 0.3, 0.4), Signs(0.2, 0.05, 1, 0.4, 0.0, 0.4)
     learned = fit_confidence([Tried(high, True, False), Tried(low, False, True)] * 100, PRIOR, how)
     assert learned.of(high) > 0.9
     assert learned.of(low) < 0.1
+
+
+def test_what_is_nearer_to_out_of_scope_is_believed_less():
+    inside, outside = (Signs(0.5, 0.3, 1, 0.7, 0.1, ahead) for ahead in (0.8, -0.2))
+    assert PRIOR.of(inside) > 2 * PRIOR.of(outside)
+
+
+def test_out_of_scope_stands_first_when_it_scores_highest(encoder):
+    examples = [
+        *PAIRS,
+        *((text, "out_of_scope") for text in ("quem ganhou o jogo", "receita de bolo", "vai chover hoje")),
+    ]
+    model = fit(examples, encoder, HybridIntentClassifier.get_default_config(), PRIOR)
+    ranking = model.rank("receita de bolo de milho")
+    assert ranking[0][0] == "out_of_scope"
+    assert max(confidence for intent, confidence in ranking if intent != "out_of_scope") < 0.5
+    assert sorted((confidence for _, confidence in ranking), reverse=True) == [c for _, c in ranking]
 
 
 @settings(max_examples=150, deadline=None)
