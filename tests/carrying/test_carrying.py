@@ -1,6 +1,7 @@
 """The whole system with three channels and the real assistant: the order form is carried from one to the other.
 
-No browser is needed: the widget's part is played over its API (tests/e2e/test_elsewhere.py shows the page).
+No browser is needed: the widget's part is played over its API (tests/e2e/test_elsewhere.py shows the page). Its loop and
+that of Playwright cannot share one run.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from fakes.waiting import until
 from fakes.webhook_receiver import SECRET, WebhookReceiver
 from scenario.moving import App
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 WITHIN = 30.0
 NUMBER = {"pt-BR": "Qual é o número do pedido?", "en": "What is your order number?"}
