@@ -1,7 +1,7 @@
 """The whole system with three channels and the real assistant: the order form is carried from one to the other.
 
-No browser is needed: the widget's part is played over its API (tests/e2e/test_elsewhere.py shows the page). Its loop and
-that of Playwright cannot share one run.
+No browser is needed: the widget's part is played over its API (tests/e2e/test_elsewhere.py shows the page). Its loop
+and that of Playwright cannot share one run.
 """
 
 from __future__ import annotations
