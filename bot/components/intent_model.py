@@ -152,11 +152,16 @@ class IntentModel:
     def _rank(self, words: Sequence[str]) -> List[Tuple[str, float]]:
         scores, signs = self.read(words)
         # Noise may lie near anything; what is made of nothing known is not believed.
-        sure = self.confidence.of(signs) * min(1.0, signs.known / self._least_known) if words else 0.0
+        believed = min(1.0, signs.known / self._least_known) if words else 0.0
+        sure = self.confidence.of(signs) * believed
         # The others keep their odds against the first: two equal scores are two equal confidences.
         shares = np.minimum(np.exp((scores - signs.score) / self.heat), 1) * sure
         ahead = self._beyond & (scores > signs.score)
-        shares[ahead] = max(1 - sure, sure)
+        if ahead.any():
+            # Out of scope is believed by the same signs; gibberish, which is near to nothing, is not that either.
+            highest = float(scores[ahead].max())
+            own = signs._replace(score=highest, lead=highest - signs.score, inside=NO_OUTSIDE)
+            shares[ahead] = max(self.confidence.of(own) * believed, sure)
         order = np.lexsort((-scores, -shares))
         return [(self.intents[place], float(shares[place])) for place in order]
 
