@@ -146,11 +146,28 @@ def _status() -> list[str]:
         return []
 
 
+def teach_outside(tables: dict[str, list[Labelled]], label: str) -> bool:
+    """Moves out of scope's messages from the validation table to the training table when that has none of its own.
+
+    Whoever has examples of out of scope teaches them; what is taught is not judged.
+    """
+    found = [row for row in tables.get("val", []) if row.intent == label and row.text]
+    if not found or any(row.intent == label for row in tables["train"]):
+        return False
+    tables["train"] = [*tables["train"], *found]
+    tables["val"] = [row for row in tables["val"] if row.intent != label]
+    return True
+
+
 def measure(options: argparse.Namespace) -> dict[str, float]:
     """All numbers, in the order in which they are printed. Raises BadTable."""
     tables = {"train": read_table(options.train), "test": read_table(options.test)}
     if options.val:
         tables["val"] = read_table(options.val)
+    if teach_outside(tables, options.oos_label):
+        print(
+            f"Note: what is {options.oos_label} in {options.val} is taught: {options.train} has none.", file=sys.stderr
+        )
     intents = {row.intent for rows in tables.values() for row in rows}
     names = safe_names(intents, options.oos_label)
     taught = {row.intent for row in tables["train"] if row.text}
@@ -192,7 +209,11 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--train", required=True, type=Path)
     parser.add_argument("--test", required=True, type=Path)
-    parser.add_argument("--val", type=Path, help="judged too, as val_…; nothing is chosen by it")
+    parser.add_argument(
+        "--val",
+        type=Path,
+        help="judged too, as val_…; teaches out of scope where --train has none",
+    )
     parser.add_argument("--oos-label", default="oos", help="the label that means out of scope (oos)")
     parser.add_argument("--config", type=Path, default=Path("config.yml"))
     return parser.parse_args(arguments)

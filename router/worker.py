@@ -12,7 +12,7 @@ from connectors.contract import CustomerId
 from router import metrics
 from router.fetching import Fetching
 from router.loop import ReadyLoop, backoff
-from router.store import Claim, Commit, Committed, LeaseLost, Store, StoreUnavailable
+from router.store import Busy, Claim, Commit, Committed, LeaseLost, Store, StoreUnavailable
 from router.store.hints import Hints
 from router.turn import Turns
 
@@ -20,6 +20,10 @@ log = structlog.get_logger()
 
 COMMIT_PAUSES = (0.1, 0.3, 1.0, 2.0)
 """Seconds between tries of one commit; after them the lease runs out and the turn is run again."""
+
+
+MERGE_PAUSE = 300
+"""Milliseconds until a turn that begins a merge is run again while another merge is under way."""
 
 
 class Worker:
@@ -85,6 +89,12 @@ class Worker:
                 raise  # `stop` gives the batch back
             metrics.LEASES_LOST.inc()
             log.warning("turn.lease_lost", customer=customer)
+        except Busy:
+            # One of the two who are to be one is being joined with somebody else: a moment later they are not.
+            log.info("turn.waits_for_merge", customer=customer)
+            with contextlib.suppress(LeaseLost, StoreUnavailable):
+                if claim := self._claims.get(customer):
+                    await self._store.retry(claim, delay=MERGE_PAUSE, counts=False)
         except Exception:
             # Whatever it is, the claim was counted; after five of them the turn is given up with an apology.
             log.exception("turn.crashed", customer=customer)

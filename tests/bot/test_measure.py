@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.labelled import BadTable, Labelled, read_table, safe_names
-from bot.measure import Read, auroc, judged, main
+from bot.measure import Read, auroc, judged, main, teach_outside
 
 
 def write(folder, content: bytes):
@@ -52,6 +52,15 @@ def test_a_malformed_table_is_refused_with_its_line(content, said, tmp_path):
 def test_a_missing_file_is_refused_in_one_sentence(tmp_path, capsys):
     assert main(["--train", str(tmp_path / "no.tsv"), "--test", str(tmp_path / "no.tsv")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_is_out_of_scope_in_the_validation_table_is_taught_where_training_has_none():
+    weather, hello = Labelled("vai chover", "oos"), Labelled("oi", "greet")
+    tables = {"train": [hello], "test": [weather], "val": [weather, hello]}
+    assert teach_outside(tables, "oos")
+    assert ([hello, weather], [hello]) == (tables["train"], tables["val"])
+    assert not teach_outside({"train": [hello, weather], "test": [], "val": [weather]}, "oos")
+    assert not teach_outside({"train": [hello], "test": [weather]}, "oos")
 
 
 def test_any_label_gets_a_name_that_rasa_takes_and_no_two_the_same():

@@ -17,7 +17,8 @@ from fakes.webhook_receiver import SECRET, WebhookReceiver
 
 from connectors import registry
 from connectors.contract import Identity
-from router.store import Store
+from router.merging import Merging
+from router.store import Busy, Store
 from segue.settings import Conversation, Settings, Site
 
 from .conftest import Clock, House, Visitor
@@ -111,7 +112,8 @@ async def test_the_way_back_is_a_click_on_the_page(
     bot.rule = lambda asked: says("Certo.", requests=[{"kind": "continue", "reason": "True"}])
     await app.says("quero continuar no site")
     await app.sees("#segue=")
-    token = app.shown[-1].partition("#segue=")[2].split()[0]
+    offer = next(text for text in app.shown if "#segue=" in text)
+    token = offer.partition("#segue=")[2].split()[0]
     bot.rule = in_form
     await redeemed(visitor, token=token)
     await sees(visitor, "Continuamos por aqui")
@@ -374,3 +376,23 @@ async def test_after_three_days_a_nudge_continues_the_open_form(
 async def visitor_id(store: Store) -> str:
     (key,) = await store.client.keys("identity:webchat:demo/*")
     return str(key.decode().partition("/")[2])
+
+
+async def test_a_merge_that_meets_another_waits_for_it_and_says_nothing_twice(
+    visitor: Visitor, app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real, tried = Merging.begin, []
+
+    async def busy_at_first(self: Merging, merge: str, **more: Any) -> Any:
+        tried.append(merge)
+        if len(tried) < 3:
+            raise Busy(merge)
+        return await real(self, merge, **more)
+
+    monkeypatch.setattr(Merging, "begin", busy_at_first)
+    await visitor.say("oi")
+    await app.says((await invited(visitor))["code"])
+    await app.sees("Continuamos por aqui")
+    assert (3, 1) == (len(tried), len(set(tried)))
+    assert 1 == sum("Continuamos" in one for one in app.shown)
+    assert "turn.crashed" not in capsys.readouterr().out
