@@ -213,16 +213,27 @@ def _balance(outside: np.ndarray, share: float) -> np.ndarray:
 def _logistic(
     design: np.ndarray, right: np.ndarray, weights: np.ndarray, start: np.ndarray, pull: np.ndarray
 ) -> np.ndarray:
-    """Weighted logistic regression drawn to `start` by `pull`, by Newton's method."""
-    found = start.copy()
-    for _ in range(30):
+    """Weighted logistic regression drawn to `start` by `pull`, by Newton's method with shorter steps where it must.
+
+    A whole step may overshoot where every chance is near 0 or 1, and would then leap to and fro for ever.
+    """
+
+    def loss(at: np.ndarray) -> float:
+        values = design @ at
+        return float(weights @ (np.logaddexp(0, values) - right * values) + pull @ (at - start) ** 2 / 2)
+
+    found, least = start.copy(), loss(start)
+    for _ in range(50):
         chances = 1 / (1 + np.exp(-np.clip(design @ found, -30, 30)))
         gradient = design.T @ (weights * (chances - right)) + pull * (found - start)
         curvature = (design * (weights * chances * (1 - chances))[:, None]).T @ design + np.diag(pull)
         step = np.linalg.solve(curvature, gradient)
-        found -= step
-        if np.abs(step).max() < 1e-6:
+        while np.abs(step).max() > 1e-6 and loss(found - step) > least:
+            step /= 2
+        if np.abs(step).max() <= 1e-6:
             break
+        found = found - step
+        least = loss(found)
     return found
 
 

@@ -174,6 +174,20 @@ def test_confidence_without_data_is_the_prior_and_with_data_follows_them():
     assert learned.of(low) < 0.1
 
 
+def test_confidence_stays_a_chance_where_signs_tell_everything_apart():
+    """Newton's whole steps once leapt to weights in the hundreds there, and every answer was certain."""
+    random = np.random.default_rng(3)
+    tried = []
+    for number in range(1200):
+        right = number % 3 > 0
+        near = random.normal(0.9 if right else 0.1, 0.05)
+        tried.append(Tried(Signs(near, near, 1, near, near / 2, near if right else near - 0.9), right, not right))
+    learned = fit_confidence(tried, PRIOR, HybridIntentClassifier.get_default_config())
+    assert np.abs(learned.weights).max() < 5
+    doubtful = learned.of(Signs(0.5, 0.45, 1, 0.5, 0.25, 0.05))
+    assert 0.05 < doubtful < 0.95
+
+
 def test_what_is_nearer_to_out_of_scope_is_believed_less():
     inside, outside = (Signs(0.5, 0.3, 1, 0.7, 0.1, ahead) for ahead in (0.8, -0.2))
     assert PRIOR.of(inside) > 2 * PRIOR.of(outside)
