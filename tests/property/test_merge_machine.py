@@ -450,6 +450,7 @@ def test_merges_and_undos_lose_double_and_reorder_nothing(frozen: Callable[[dict
     run_state_machine_as_test(MergeMachine, settings=LOOK)
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "fault",
     [*MERGE_FAULTS, *(pytest.param(fault, marks=pytest.mark.slow) for fault in RARE_MERGE_FAULTS)],
@@ -457,6 +458,6 @@ def test_merges_and_undos_lose_double_and_reorder_nothing(frozen: Callable[[dict
 )
 def test_a_planted_fault_is_found(fault: Fault, frozen: Callable[[dict[str, str]], None]) -> None:
     frozen(broken(runner.SCRIPT_TEXTS, fault))
-    bounds = settings(LOOK, max_examples=250, stateful_step_count=30, derandomize=True, phases=[Phase.generate])
+    bounds = settings(LOOK, max_examples=1000, stateful_step_count=30, derandomize=True, phases=[Phase.generate])
     with pytest.raises((AssertionError, redis.ResponseError)):
         run_state_machine_as_test(MergeMachine, settings=bounds)
