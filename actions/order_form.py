@@ -113,9 +113,10 @@ def _read(text: str, *, intent: str, asked: str | None) -> dict[str, str]:
 
 
 def _tried_to_answer(intent: str, text: str) -> bool:
-    """ "12" or "ana@" are nobody's small talk, even if the classifier has no better name for them."""
-    short = len(text.split()) <= _SHORT_ANSWER_WORDS
-    return intent == "out_of_scope" and short and any(character.isdigit() or character == "@" for character in text)
+    """ "12", "ana@" or "abc" are nobody's small talk, even if the classifier has no better name for them."""
+    words = text.split()
+    looks_like_one = any(character.isdigit() or character == "@" for character in text) or len(words) == 1
+    return intent == "out_of_scope" and len(words) <= _SHORT_ANSWER_WORDS and looks_like_one
 
 
 def _what_was_wrong(asked: str, text: str, *, misses: int, refused: bool) -> str:

@@ -67,8 +67,8 @@ async def test_a_wrong_number_format_gets_a_clear_sentence_and_the_question_agai
     assert said.names == ["utter_order_number_unclear"]
 
 
-@pytest.mark.parametrize("text", ["12", "ana@"])
-async def test_digits_that_look_out_of_scope_are_a_failed_answer_and_no_small_talk(text: str) -> None:
+@pytest.mark.parametrize("text", ["12", "ana@", "abc"])
+async def test_short_answers_that_look_out_of_scope_are_a_failed_answer_and_no_small_talk(text: str) -> None:
     said = Said()
     await VALIDATE.run(said, dialogue(text, "out_of_scope", **ASKED_NUMBER), {})
     assert said.names == ["utter_order_number_unclear"]
