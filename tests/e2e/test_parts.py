@@ -159,6 +159,7 @@ def test_the_page_opens_listens_and_hears_no_words(browse: Browse, stage: Stage)
         with contextlib.suppress(Error):
             shop.page.wait_for_function("heard.some(([name]) => name === 'unread')", timeout=3000)
             break
+    shop.page.wait_for_function("heard.some(([name]) => name === 'message')")
     heard = shop.page.evaluate("heard")
     names = [name for name, *_ in heard]
     assert {"ready", "open", "close", "message", "unread"} == set(names)
