@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from scenario.conftest import OPERATOR, House, Visitor
+from scenario.conftest import House, Visitor
+from scenario.moving import OPERATOR
 from schemathesis import GenerationMode, openapi
 
 from router.openapi import description

@@ -17,13 +17,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from fakes.bot import FakeBot
 from fakes.redis_server import RedisServer
+from fakes.webhook_receiver import WebhookReceiver
 from pydantic import SecretStr
 
 from router.store import Store
 from segue.serve import Files, Role, router
 from segue.settings import ActionsPart, Api, BotPart, RedisPart, Server, Settings, Widget
 
-OPERATOR = "an operator's token for tests, long enough"
+from .moving import OPERATOR, App
 
 
 @dataclass
@@ -226,3 +227,17 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 async def visitor(house: House, http: aiohttp.ClientSession) -> Visitor:
     return await Visitor(http, house.url).arrive(locale="pt-BR")
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[WebhookReceiver]:
+    receiver = WebhookReceiver()
+    await receiver.start()
+    yield receiver
+    await receiver.stop()
+
+
+@pytest.fixture
+def app(house: House, receiver: WebhookReceiver, http: aiohttp.ClientSession) -> App:
+    """Somebody in the shop's own app, where the settings have one (`with_app`)."""
+    return App(house, receiver, http)

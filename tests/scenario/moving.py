@@ -6,15 +6,33 @@ import itertools
 import json
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import aiohttp
+from fakes.bot import says
 from fakes.waiting import until
 from fakes.webhook_receiver import SECRET, WebhookReceiver, signed_headers
 
-from .conftest import House, Visitor
+from connectors import registry
+from connectors.contract import Identity
+from segue.settings import Conversation, Settings
+
+if TYPE_CHECKING:
+    from .conftest import House, Visitor
+
+OPERATOR = "an operator's token for tests, long enough"
 
 _numbers = itertools.count()
+
+ASK = "Qual é o número do pedido?"
+
+
+def with_app(settings: Settings, receiver: WebhookReceiver, **account: Any) -> Settings:
+    """The shop's own app beside the widget; nothing waits for a burst to end, and nobody is greeted."""
+    main = {"secret": SECRET, "url": receiver.url, "timeout_seconds": 1.0, "introduce": False, **account}
+    channels = registry.checked({"webhook": {"main": main}})
+    return settings.model_copy(update={"channels": channels, "conversation": Conversation(burst_ms=0)})
 
 
 @dataclass
@@ -96,3 +114,30 @@ async def taps(visitor: Visitor, title: str) -> None:
     button = next(one for one in reversed(buttons) if one["title"] == title)
     status, answer = await visitor.post({"button": button["id"], "text": title})
     assert status == 201, answer
+
+
+async def ask(house: House, method: str, path: str, body: Any = None, token: str = OPERATOR) -> tuple[int, Any]:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.request(method, f"{house.url}/v1/customers{path}", json=body, headers=headers) as response,
+    ):
+        text = await response.text()
+        return response.status, json.loads(text) if text else None
+
+
+async def known(house: House, identity: Identity) -> dict[str, Any]:
+    status, found = await ask(house, "GET", f"?identity={quote(str(identity), safe='')}")
+    assert status == 200, found
+    return dict(found)
+
+
+def in_form(asked: dict[str, Any]) -> dict[str, Any]:
+    """A bot in the middle of a form: it asks for the order, and keeps what it knows in its window."""
+    text = asked["message"].get("text", "")
+    new = [{"event": "said", "text": text}]
+    if "4821" in text:
+        heard = ", ".join(event["text"] for event in [*asked["window"], *new] if event["event"] == "said")
+        return says(f"achei, depois de: {heard}", events=new, state={"slots": {}, "form": None, "requested_slot": None})
+    state = {"slots": {"order_number": None}, "form": "order_status_form", "requested_slot": "order_number"}
+    return says(ASK, events=new, state=state)

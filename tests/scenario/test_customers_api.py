@@ -3,61 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 import pytest
 from fakes.waiting import until
-from fakes.webhook_receiver import SECRET, WebhookReceiver
+from fakes.webhook_receiver import WebhookReceiver
 
-from connectors import registry
 from connectors.contract import Identity
 from router.store import Store
-from segue.settings import Api, Conversation, Settings
+from segue.settings import Api, Settings
 
-from .conftest import OPERATOR, House, Visitor
-from .moving import App, invited, sees
+from .conftest import House, Visitor
+from .moving import OPERATOR, App, ask, invited, known, sees, with_app
 
 ANA = Identity("webhook:main", "ana")
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[WebhookReceiver]:
-    receiver = WebhookReceiver()
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
-
-
-@pytest.fixture
 def settings(settings: Settings, receiver: WebhookReceiver) -> Settings:
-    main = {"secret": SECRET, "url": receiver.url, "timeout_seconds": 1.0, "introduce": False}
-    return settings.model_copy(
-        update={"channels": registry.checked({"webhook": {"main": main}}), "conversation": Conversation(burst_ms=0)}
-    )
-
-
-@pytest.fixture
-def app(house: House, receiver: WebhookReceiver, http: aiohttp.ClientSession) -> App:
-    return App(house, receiver, http)
-
-
-async def ask(house: House, method: str, path: str, body: Any = None, token: str = OPERATOR) -> tuple[int, Any]:
-    headers = {"Authorization": f"Bearer {token}"}
-    async with (
-        aiohttp.ClientSession() as http,
-        http.request(method, f"{house.url}/v1/customers{path}", json=body, headers=headers) as response,
-    ):
-        text = await response.text()
-        return response.status, json.loads(text) if text else None
-
-
-async def known(house: House, identity: Identity) -> dict[str, Any]:
-    status, found = await ask(house, "GET", f"?identity={quote(str(identity), safe='')}")
-    assert status == 200, found
-    return dict(found)
+    return with_app(settings, receiver)
 
 
 async def linked(visitor: Visitor, app: App) -> None:

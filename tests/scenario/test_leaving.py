@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import aiohttp
 import pytest
 from fakes.waiting import until
-from fakes.webhook_receiver import SECRET, WebhookReceiver
+from fakes.webhook_receiver import WebhookReceiver
 
-from connectors import registry
 from connectors.contract import Identity
 from router.store import Store
-from segue.settings import Conversation, Settings
+from segue.settings import Settings
 
-from .conftest import House, Visitor
-from .moving import App, invited, sees
+from .conftest import Visitor
+from .moving import App, invited, sees, with_app
 
 NO_GOOD = "Este código não vale mais"
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[WebhookReceiver]:
-    receiver = WebhookReceiver()
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
-
-
-@pytest.fixture
 def settings(settings: Settings, receiver: WebhookReceiver) -> Settings:
-    main = {"secret": SECRET, "url": receiver.url, "timeout_seconds": 1.0, "introduce": False}
-    channels = registry.checked({"webhook": {"main": main}})
-    return settings.model_copy(update={"channels": channels, "conversation": Conversation(burst_ms=0)})
-
-
-@pytest.fixture
-def app(house: House, receiver: WebhookReceiver, http: aiohttp.ClientSession) -> App:
-    return App(house, receiver, http)
+    return with_app(settings, receiver)
 
 
 async def post(visitor: Visitor, path: str, body: dict[str, str] | None = None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -13,56 +12,23 @@ import jwt
 import pytest
 from fakes.bot import FakeBot, says
 from fakes.waiting import until
-from fakes.webhook_receiver import SECRET, WebhookReceiver
+from fakes.webhook_receiver import WebhookReceiver
 
-from connectors import registry
 from connectors.contract import Identity
 from router.merging import Merging
 from router.store import Busy, Store
-from segue.settings import Conversation, Settings, Site
+from segue.settings import Settings, Site
 
 from .conftest import Clock, House, Visitor
-from .moving import App, invited, redeemed, sees, taps
+from .moving import ASK, App, in_form, invited, redeemed, sees, taps, with_app
 
 SIGNS = "a site's secret of thirty-two letters"
-ASK = "Qual é o número do pedido?"
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[WebhookReceiver]:
-    receiver = WebhookReceiver()
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
 
 
 @pytest.fixture
 def settings(settings: Settings, receiver: WebhookReceiver) -> Settings:
-    main = {"secret": SECRET, "url": receiver.url, "timeout_seconds": 1.0}
     site = Site(origins=("http://127.0.0.1:8080",), identity_secrets=(SIGNS,))  # type: ignore[arg-type]
-    return settings.model_copy(
-        update={
-            "channels": registry.checked({"webhook": {"main": main}}),
-            "conversation": Conversation(burst_ms=0),
-            "sites": {"demo": site},
-        }
-    )
-
-
-@pytest.fixture
-def app(house: House, receiver: WebhookReceiver, http: aiohttp.ClientSession) -> App:
-    return App(house, receiver, http)
-
-
-def in_form(asked: dict[str, Any]) -> dict[str, Any]:
-    """A bot in the middle of a form: it asks for the order, and keeps what it knows in its window."""
-    text = asked["message"].get("text", "")
-    new = [{"event": "said", "text": text}]
-    if "4821" in text:
-        heard = ", ".join(event["text"] for event in [*asked["window"], *new] if event["event"] == "said")
-        return says(f"achei, depois de: {heard}", events=new, state={"slots": {}, "form": None, "requested_slot": None})
-    state = {"slots": {"order_number": None}, "form": "order_status_form", "requested_slot": "order_number"}
-    return says(ASK, events=new, state=state)
+    return with_app(settings.model_copy(update={"sites": {"demo": site}}), receiver, introduce=True)
 
 
 async def test_mid_form_the_conversation_goes_on_elsewhere_and_only_the_pending_question_is_said_again(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -13,38 +12,21 @@ import pytest
 from fakes.waiting import until
 from fakes.webhook_receiver import SECRET, WebhookReceiver, signed_headers
 
-from connectors import registry
 from connectors.contract import Identity
 from router.merging import Merging
 from router.store import Merge, Store
 from segue.serve import Files
-from segue.settings import Conversation, Settings
+from segue.settings import Settings
 
 from .conftest import Clock, House, Visitor
-from .moving import App
+from .moving import App, with_app
 
 APP = Identity("webhook:main", "ana")
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[WebhookReceiver]:
-    receiver = WebhookReceiver()
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
-
-
-@pytest.fixture
 def settings(settings: Settings, receiver: WebhookReceiver) -> Settings:
-    main = {"secret": SECRET, "url": receiver.url, "timeout_seconds": 1.0, "introduce": False}
-    return settings.model_copy(
-        update={"channels": registry.checked({"webhook": {"main": main}}), "conversation": Conversation(burst_ms=0)}
-    )
-
-
-@pytest.fixture
-def app(house: House, receiver: WebhookReceiver, http: aiohttp.ClientSession) -> App:
-    return App(house, receiver, http)
+    return with_app(settings, receiver)
 
 
 async def widget_identity(store: Store) -> Identity:

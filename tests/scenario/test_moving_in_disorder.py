@@ -6,39 +6,26 @@ import asyncio
 import itertools
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 from fakes.bot import FakeBot
 from fakes.waiting import until
-from fakes.webhook_receiver import SECRET, WebhookReceiver
+from fakes.webhook_receiver import WebhookReceiver
 
-from connectors import registry
 from connectors.contract import Identity
 from router.store import Store
-from segue.settings import Conversation, Settings
+from segue.settings import Settings
 
 from .conftest import House, Visitor
-from .moving import App, invited, sees, taps
+from .moving import App, invited, sees, taps, with_app
 
 PEOPLE = ("ana", "bia", "caio", "davi")
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[WebhookReceiver]:
-    receiver = WebhookReceiver()
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
-
-
-@pytest.fixture
 def settings(settings: Settings, receiver: WebhookReceiver) -> Settings:
-    main = {"secret": SECRET, "url": receiver.url, "timeout_seconds": 2.0, "introduce": False}
-    return settings.model_copy(
-        update={"channels": registry.checked({"webhook": {"main": main}}), "conversation": Conversation(burst_ms=0)}
-    )
+    return with_app(settings, receiver, timeout_seconds=2.0)
 
 
 async def brought(app: App, number: str, text: str, dice: random.Random) -> None:

@@ -65,14 +65,6 @@ class Router:
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[WebhookReceiver]:
-    receiver = WebhookReceiver()
-    await receiver.start()
-    yield receiver
-    await receiver.stop()
-
-
-@pytest.fixture
 async def process(
     tmp_path: Path, redis_server: RedisServer, bot: FakeBot, actions_socket: Path, receiver: WebhookReceiver
 ) -> AsyncIterator[Router]:
