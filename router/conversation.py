@@ -36,9 +36,12 @@ def who_answers(facts: Facts) -> Answerer:
     return "nobody" if facts.attempts > MOST_ATTEMPTS else "bot"
 
 
-def is_first_contact(seq: int) -> bool:
-    """Whether a message with this seq is the first that this identity's journal holds."""
-    return seq == 1
+def is_first_contact(last: str) -> bool:
+    """Whether nobody was answered yet: `last` names the identity that the last answer went to.
+
+    A message may have come before, and a person answered it: the assistant introduces itself when it speaks first.
+    """
+    return not last
 
 
 def joins_burst(content: Content) -> bool:

@@ -6,26 +6,39 @@ joined by a person: the API decides nothing.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import uuid_utils
 from aiohttp import hdrs, web
 
-from connectors.contract import CustomerId, Identity, NotAuthentic, NotUnderstood, TryAgain
+from connectors.contract import Author, CustomerId, Identity, NotAuthentic, NotUnderstood, TryAgain
 from router.conversation import signed_logins
 from router.invitations import Invitations, made_at
 from router.merging import Merging
-from router.store import Busy, Merge, Moving, NotUndone, Store, StoreUnavailable
+from router.store import Busy, ControlMoved, Entry, Erased, Merge, Moving, NotUndone, Store, StoreUnavailable
+from router.store.kin import PATIENCE, at_home
 
 _Body = TypeVar("_Body", bound=msgspec.Struct)
 
 
 class _LinkBody(msgspec.Struct, forbid_unknown_fields=True):
     channel: str
+
+
+class _KnownBody(msgspec.Struct, forbid_unknown_fields=True):
+    identity: str
+
+
+class _ControlBody(msgspec.Struct, forbid_unknown_fields=True):
+    number: int | None = None
+    """The control number that was seen: where it has moved since, nothing happens."""
+    owner: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 
 class _MergeBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,7 +59,11 @@ class Customers:
             return []
         return [
             web.get("/v1/customers", self.find),
+            web.post("/v1/customers", self.know),
             web.get("/v1/customers/{id}", self.show),
+            web.post("/v1/customers/{id}/pause", self.pause),
+            web.post("/v1/customers/{id}/resume", self.resume),
+            web.post("/v1/customers/{id}/close", self.close),
             web.post("/v1/customers/{id}/links", self.link),
             web.delete("/v1/customers/{id}/identities/{identity}", self.unlink),
             web.post("/v1/customers/{id}/merges", self.merge),
@@ -56,11 +73,9 @@ class Customers:
     async def find(self, request: web.Request) -> web.Response:
         """By an identity as it stands in events: `telegram:main/77`."""
         self._allowed(request)
-        written = request.query.get("identity", "")
-        if "/" not in written:
-            raise NotUnderstood("identity is written like telegram:main/77")
+        identity = _identity(request.query.get("identity", ""))
         try:
-            found = await self.store.find_customer(Identity.parse(written))
+            found = await self.store.find_customer(identity)
         except (StoreUnavailable, Moving) as error:
             raise TryAgain("the store does not answer") from error
         if found is None:
@@ -70,6 +85,67 @@ class Customers:
     async def show(self, request: web.Request) -> web.Response:
         """An id that was merged is answered with the one that it is now."""
         return _json(await self._shown(await self._customer(request)))
+
+    # ── who has control ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def know(self, request: web.Request) -> web.Response:
+        """Somebody who may never have written, so that their conversation can be paused before it begins."""
+        self._allowed(request)
+        asked = await _body(request, _KnownBody)
+        identity = _identity(asked.identity)
+        if identity.account not in self.invitations.offered() or not identity.id:
+            raise NotUnderstood("only who has an account on a channel of ours can be known before they write")
+        try:
+            customer = await self.store.adopt_identity(identity, CustomerId(str(uuid_utils.uuid7())))
+            made = await at_home(customer, lambda whose: self.store.upkeep.expect(whose, identity))
+        except (StoreUnavailable, Moving) as error:
+            raise TryAgain("the store does not answer") from error
+        return _json(await self._shown(await self.store.kin.home(customer)), status=201 if made else 200)
+
+    async def pause(self, request: web.Request) -> web.Response:
+        """The bot is silent from now on, also with what it is just thinking of; what the customer says is kept."""
+        return await self._control(
+            request, lambda whose, why, asked: self.store.upkeep.assign(whose, asked.owner, why, seen=asked.number)
+        )
+
+    async def resume(self, request: web.Request) -> web.Response:
+        """The bot answers what is said from now on."""
+        return await self._control(
+            request, lambda whose, why, asked: self.store.upkeep.release(whose, why, seen=asked.number)
+        )
+
+    async def close(self, request: web.Request) -> web.Response:
+        """The conversation is over: what is said next begins another one, with the bot."""
+        return await self._control(
+            request, lambda whose, why, asked: self.store.upkeep.close(whose, why, seen=asked.number)
+        )
+
+    async def _control(
+        self, request: web.Request, change: Callable[[CustomerId, Entry, _ControlBody], Awaitable[int]]
+    ) -> web.Response:
+        customer = await self._customer(request)
+        asked = await _body(request, _ControlBody) if request.can_read_body else _ControlBody()
+        what = request.path.rpartition("/")[2]
+        why = Entry(kind="control", author=Author("system"), identity=await self._where(customer), reason=f"api {what}")
+        deadline = time.monotonic() + PATIENCE
+        try:
+            while True:
+                try:
+                    await at_home(customer, lambda whose: change(whose, why, asked))
+                    break
+                except Busy as error:
+                    if time.monotonic() > deadline:
+                        raise TryAgain("a message of this customer is being answered", after=2) from error
+                    await asyncio.sleep(0.05)
+        except ControlMoved as moved:
+            raise web.HTTPConflict(reason=f"control is with {moved.control}, its number {moved.number}") from moved
+        except (StoreUnavailable, Moving) as error:
+            raise TryAgain("the store does not answer") from error
+        except Erased as error:
+            raise web.HTTPNotFound(reason="there is no such customer") from error
+        return _json(await self._shown(await self.store.kin.home(customer)))
+
+    # ── channels ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def link(self, request: web.Request) -> web.Response:
         """A code to go on elsewhere, from where the customer wrote last. Show it to that customer alone."""
@@ -116,12 +192,19 @@ class Customers:
 
     async def _joined(self, customer: CustomerId, other: CustomerId) -> Merge | None:
         """The dialogue of the one who is named first goes on. Nobody is welcomed: nobody moved."""
-        last = [(await self.store.state(one, "via")).get("via", "") for one in (customer, other)]
-        source, to = (Identity.parse(via) for via in last)
+        source, to = [Identity.parse(await self._where(one)) for one in (customer, other)]
         merge = str(uuid_utils.uuid7())
         return await self.merging.begin(
             merge, maker=customer, redeemer=other, source=source, to=to, reason="by hand", arrive=False
         )
+
+    async def _where(self, customer: CustomerId) -> str:
+        """The identity that was last used; of who has never written the one that they are known by."""
+        try:
+            via = (await self.store.state(customer, "via")).get("via")
+            return via or str(next(iter(await self.store.links.identities(customer)), ""))
+        except (StoreUnavailable, Moving) as error:
+            raise TryAgain("the store does not answer") from error
 
     # ── shown ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -178,11 +261,17 @@ class Customers:
     async def _living(self, written: str) -> CustomerId:
         try:
             living = await self.store.kin.home(CustomerId(written))
-            if not await self.store.state(living, "jid"):
+            if not await self.store.state(living, "ctl"):
                 raise web.HTTPNotFound(reason="there is no such customer")
         except (StoreUnavailable, Moving) as error:
             raise TryAgain("the store does not answer") from error
         return living
+
+
+def _identity(written: str) -> Identity:
+    if "/" not in written:
+        raise NotUnderstood("identity is written like telegram:main/77")
+    return Identity.parse(written)
 
 
 async def _body(request: web.Request, kind: type[_Body]) -> _Body:

@@ -283,7 +283,7 @@ class Linking:
         match command.name:
             case "start":
                 # On first contact the greeting says it all.
-                first = conversation.is_first_contact(claim.batch[0].seq)
+                first = conversation.is_first_contact(claim.state.get("lt", ""))
                 return Commit() if first else self._said(claim, "start_again")
             case "stop":
                 buttons = [("button_unlink", f"{OURS}unlink"), ("button_keep", f"{OURS}keep")]

@@ -104,7 +104,7 @@ class Turns:
         before: list[NewEntry] = []
         state = dict(commit.state)
         there = self.voice.capabilities.get(claim.identity.account)
-        if conversation.is_first_contact(claim.batch[0].seq) and there and there.introduces:
+        if conversation.is_first_contact(claim.state.get("lt", "")) and there and there.introduces:
             before.append(self.linking.first_contact(claim))
         if claim.state.get("ns") == "back":
             before.append(self.voice.says(claim, "came_back"))

@@ -1,4 +1,4 @@
-"""The API for shops' own servers as described: a person, their channels, joining and separating."""
+"""The API for shops' own servers as described: a person, their channels, who has control, joining and separating."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ _MOVED = {"$ref": "#/components/schemas/Joined"}
 
 def paths() -> dict[str, Any]:
     return {
-        "/v1/customers": {"get": _find()},
+        "/v1/customers": {"get": _find(), "post": _know()},
         "/v1/customers/{id}": {"get": _show()},
+        "/v1/customers/{id}/pause": {"post": _control("pause", "The bot is silent until it is resumed", owner=True)},
+        "/v1/customers/{id}/resume": {"post": _control("resume", "The bot answers what is said from now on")},
+        "/v1/customers/{id}/close": {
+            "post": _control("close", "The conversation ends; the next message begins another")
+        },
         "/v1/customers/{id}/links": {"post": _link()},
         "/v1/customers/{id}/identities/{identity}": {"delete": _unlink()},
         "/v1/customers/{id}/merges": {"post": _merge()},
@@ -74,6 +79,42 @@ def _find() -> dict[str, Any]:
         "security": _SECURITY,
         "parameters": [{"name": "identity", "in": "query", "required": True, "schema": written}],
         "responses": {"200": answer("The customer", _CUSTOMER), **errors(400, 401, 404, 503)},
+    }
+
+
+def _know() -> dict[str, Any]:
+    body = {
+        "type": "object",
+        "required": ["identity"],
+        "properties": {"identity": {"type": "string", "maxLength": 500}},
+        "additionalProperties": False,
+    }
+    return {
+        "operationId": "knowCustomer",
+        "summary": "Somebody who may never have written, by an identity of Telegram's or of your own system's",
+        "security": _SECURITY,
+        "requestBody": json_body(body),
+        "responses": {
+            "200": answer("Known before", _CUSTOMER),
+            "201": answer("Known from now on", _CUSTOMER),
+            **errors(400, 401, 413, 503),
+        },
+    }
+
+
+def _control(name: str, summary: str, *, owner: bool = False) -> dict[str, Any]:
+    number = {"type": ["integer", "null"], "description": "The control number that you saw: 409 when it moved"}
+    who = {"owner": {"type": "string", "maxLength": 100, "description": "Who has it, in your words"}} if owner else {}
+    return {
+        "operationId": f"{name}Customer",
+        "summary": summary,
+        "security": _SECURITY,
+        "parameters": [_ID],
+        "requestBody": {
+            **json_body({"type": "object", "properties": {"number": number, **who}, "additionalProperties": False}),
+            "required": False,
+        },
+        "responses": {"200": answer("The customer", _CUSTOMER), **errors(400, 401, 404, 409, 413, 503)},
     }
 
 

@@ -34,6 +34,7 @@ _said = {
     403: "This site does not do that",
     404: "There is no such thing",
     408: "It came too slowly",
+    409: "Somebody changed it since; look again",
     410: "The address has expired",
     413: "Too large",
     415: "Of a kind that we do not take",

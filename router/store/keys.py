@@ -267,6 +267,15 @@ def for_append(c: CustomerId) -> tuple[str, ...]:
     return (state(c), seen(c), journal(c), events(shard_of(c)), deliveries(c))
 
 
+def for_expect(c: CustomerId) -> tuple[str, ...]:
+    return (state(c), identities(c))
+
+
+def for_close(c: CustomerId) -> tuple[str, ...]:
+    s = shard_of(c)
+    return (state(c), run(s), journal(c), events(s), timers(s))
+
+
 def for_part(c: CustomerId) -> tuple[str, ...]:
     return (state(c), identities(c), journal(c), events(shard_of(c)))
 
@@ -343,6 +352,8 @@ SCRIPTS: dict[str, Callable[[CustomerId], tuple[str, ...]]] = {
     "read": for_read,
     "control": for_control,
     "timer": for_timer,
+    "expect": for_expect,
+    "close": for_close,
     "receipt": for_receipt,
     "requeue": for_requeue,
     "handle": for_handle,

@@ -6,14 +6,14 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from connectors.contract import CustomerId
+from connectors.contract import CustomerId, Identity
 from router.store import keys
 from router.store.runner import Runner
-from router.store.types import Audience, ControlMoved, DeadLetter, Entry, why_gone
+from router.store.types import Audience, Busy, ControlMoved, DeadLetter, Entry, why_gone
 
 _entry_json = msgspec.json.Encoder()
 
@@ -76,13 +76,26 @@ class Upkeep:
             entry.identity.partition(":")[0],
             self._idle,
         )
-        match answer[0]:
-            case b"ok":
-                return int(answer[1])
-            case b"conflict":
-                raise ControlMoved(int(answer[1]), answer[2].decode())
-            case _:
-                raise why_gone(customer, answer[1])
+        return _changed(customer, answer)
+
+    async def close(self, customer: CustomerId, entry: Entry, *, seen: int | None = None) -> int:
+        """The conversation ends; what is said next begins another: the new control number.
+
+        Raises `Busy` while a message waits for its answer, `ControlMoved`, `Erased`, `Moving`, `Moved`.
+        """
+        touched = keys.for_close(customer)
+        number = "" if seen is None else seen
+        answer = await self._runner.run("close", touched, customer, number, _entry_json.encode(entry))
+        if answer[0] == b"busy":
+            raise Busy(customer)
+        return _changed(customer, answer)
+
+    async def expect(self, customer: CustomerId, identity: Identity) -> bool:
+        """Makes known who has never written. False when they were. Raises `Moving`, `Moved`."""
+        answer = await self._runner.run("expect", keys.for_expect(customer), customer, str(identity))
+        if isinstance(answer, bytes):
+            raise why_gone(customer, answer)
+        return bool(answer)
 
     # ── timers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -156,3 +169,13 @@ class Upkeep:
     async def let_go(self, name: str, holder: str) -> None:
         """Another process may do the job of that name at once."""
         await self._runner.run("forget", [keys.lease(name)], holder)
+
+
+def _changed(customer: CustomerId, answer: list[Any]) -> int:
+    match answer[0]:
+        case b"ok":
+            return int(answer[1])
+        case b"conflict":
+            raise ControlMoved(int(answer[1]), answer[2].decode())
+        case _:
+            raise why_gone(customer, answer[1])

@@ -3,6 +3,7 @@
 -- KEYS state, run, mailbox, journal, events, timers
 -- ARGV offset, customer, control number that was seen ('' any), new control, owner ('' none), audience, entry, channel,
 --      ms until an idle conversation is closed
+-- Who has never written has no conversation yet.
 -- Answers {'ok', control number} | {'conflict', control number, control} | {'gone', why}
 local st, run, mb, jr, ev, tmr = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local customer, seen, control, owner = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -19,16 +20,17 @@ if owner == '' then redis.call('HDEL', st, 'own') else redis.call('HSET', st, 'o
 -- When a person accepted decides between two of them in a merge; a bot's words of before the change are dropped again.
 if control ~= 'human' then redis.call('HDEL', st, 'ca') elseif s[2] ~= 'human' then redis.call('HSET', st, 'ca', t) end
 redis.call('HDEL', st, 'why', 'cf')
-if control == 'bot' and tonumber(ARGV[9]) > 0 then
+local conversation = s[4] or ''
+if control == 'bot' and s[4] and tonumber(ARGV[9]) > 0 then
   redis.call('HSET', st, 't:idle', s[4] .. ' ' .. number)
   redis.call('ZADD', tmr, t + tonumber(ARGV[9]), customer .. ' idle')
 else
   redis.call('ZREM', tmr, customer .. ' idle')
 end
 local journal = journal_of(jr, t, s[6], s[7])
-local seq = append(journal, ARGV[6], ARGV[7], s[4], '')
+local seq = append(journal, ARGV[6], ARGV[7], conversation, '')
 redis.call('HSET', st, 'n', journal.n, 'pv', journal.pv)
-event(ev, 'control.' .. control, customer, s[4], number, ARGV[8])
+event(ev, 'control.' .. control, customer, conversation, number, ARGV[8])
 if redis.call('LLEN', mb) > 0 then
   redis.call('ZADD', run, t, customer)
   hint('r', shard(st), 0, customer)

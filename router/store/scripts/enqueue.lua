@@ -32,7 +32,7 @@ local function keep(field, value)
 end
 if not known then
   journal_id, conversation, first = call.journal, call.conversation, call.origin
-  set = {'fmt', 1, 'jid', journal_id, 'cid', conversation, 'open', 1, 'ctl', 'bot', 'cn', 0, 'ln', 0, 'tn', 0, 'bl', 0,
+  set = {'fmt', 1, 'jid', journal_id, 'cid', conversation, 'open', 1, 'ctl', s[9] or 'bot', 'cn', s[10] or 0, 'ln', 0, 'tn', 0, 'bl', 0,
     'at', 0, 'loc', call.locale, 'via', identity}
   redis.call('SADD', id, identity)
 elseif s[4] ~= '1' then

@@ -22,7 +22,7 @@ SECRET = "a-secret-for-tests_0123456789"
 @pytest.fixture(autouse=True)
 def acquainted(monkeypatch: pytest.MonkeyPatch) -> None:
     """People were greeted before; the greeting has a test of its own."""
-    monkeypatch.setattr("router.conversation.is_first_contact", lambda seq: False)
+    monkeypatch.setattr("router.conversation.is_first_contact", lambda last: False)
 
 
 @pytest.fixture
