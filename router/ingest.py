@@ -24,6 +24,7 @@ from connectors.contract import (
     TryAgain,
 )
 from router import codes, conversation, metrics
+from router.masking import masked_content
 from router.store import Enqueued, Entry, Erased, MailboxFull, Moved, Moving, NotMine, Store, StoreUnavailable
 from router.store.kin import PATIENCE, at_home
 
@@ -44,6 +45,8 @@ class Ingest:
     answers_now: Callable[[], Awaitable[bool]]
     digest: Callable[[str, str], str]
     """A keyed hash by purpose and text: link codes are known by nothing else."""
+    masked: Callable[[str], str] = str
+    """What may be kept of words: numbers that are not to be stored are masked in them."""
     no_room: Callable[[], str] = lambda: ""
     """Why messages are turned away now; empty when there is room."""
 
@@ -174,7 +177,9 @@ class Ingest:
             journal=made[16:],
             conversation=str(uuid_utils.uuid7()),
             locale=inbound.locale,
-            origin=msgspec.json.encode({"locale": inbound.locale, **inbound.origin}).decode(),
+            origin=msgspec.json.encode(
+                {"locale": inbound.locale, **{name: self.masked(said) for name, said in inbound.origin.items()}}
+            ).decode(),
         )
 
     async def _customer(self, inbound: Inbound, proposed: CustomerId) -> CustomerId:
@@ -213,7 +218,7 @@ class Ingest:
             raise NotUnderstood("an empty message")
         if len(text) > conversation.LONGEST_TEXT:
             raise NotUnderstood(f"a message of more than {conversation.LONGEST_TEXT} characters")
-        return content
+        return masked_content(content, self.masked) if self.masked is not str else content
 
 
 def _new_customer() -> CustomerId:

@@ -26,6 +26,8 @@ class StoredVisits:
 
     store: Store
     digest: Digest
+    masked: Callable[[str], str] = str
+    """What may be kept of what a form asked."""
 
     async def admit(self, identity: Identity, known: CustomerId, visitor: str, generation: int) -> Verdict:
         try:
@@ -132,7 +134,8 @@ class StoredVisits:
     async def tell(self, identity: Identity, known: CustomerId, about: Mapping[str, str]) -> bool:
         try:
             customer = await self._customer(identity, known)
-            return await at_home(customer, lambda whose: self.store.visitors.tell(whose, about))
+            kept = {key: self.masked(said) for key, said in about.items()}
+            return await at_home(customer, lambda whose: self.store.visitors.tell(whose, kept))
         except StoreUnavailable as error:
             raise TryAgain("the store does not answer") from error
 

@@ -157,7 +157,14 @@ async def router(
         )
         room = Room(store, settings.data_dir)
         digest = Seals(files.keys).digest
-        door = Ingest(store, lambda channel: _burst(settings, channel), health.ready, digest, lambda: room.refusal)
+        door = Ingest(
+            store,
+            lambda channel: _burst(settings, channel),
+            health.ready,
+            digest,
+            masked=settings.privacy.masks(),
+            no_room=lambda: room.refusal,
+        )
         channels = registry.connectors(settings.channels, _ports(settings, files, door, store))
         for channel in channels.values():
             await house.enter_async_context(channel)

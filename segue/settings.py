@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -29,6 +31,7 @@ from pydantic_settings import (
 )
 
 from connectors import registry
+from router.masking import masked
 from segue.look import Look
 
 ROOT = Path(__file__).parent.parent
@@ -143,6 +146,15 @@ class Conversation(_Part):
     """Quiet hours after which a conversation that the bot has is closed; 0 never."""
 
 
+class Privacy(_Part):
+    mask: tuple[Literal["cpf", "card"], ...] = ()
+    """Numbers with right check digits, masked in what people write before it is stored; the bot sees them masked."""
+
+    def masks(self) -> Callable[[str], str]:
+        """What may be kept of words; `str` where nothing is masked."""
+        return partial(masked, kinds=self.mask) if self.mask else str
+
+
 class Api(_Part):
     tokens: Annotated[tuple[SecretStr, ...], Field(max_length=2)] = ()
     """Bearer tokens of the shop's own servers for /v1/customers; two while they are changed, none switches it off."""
@@ -178,6 +190,7 @@ class Settings(BaseSettings):
     conversation: Conversation = Conversation()
     sites: dict[str, Site] = {}
     api: Api = Api()
+    privacy: Privacy = Privacy()
     channels: Annotated[dict[str, Any], AfterValidator(registry.checked)] = {}
     """By channel and account in the file; by "<channel>:<account>", typed by each channel, once read."""
 

@@ -29,7 +29,7 @@ def widget(
         Parts(
             door=door,
             feed=feed,
-            visits=StoredVisits(store, seals.digest),
+            visits=StoredVisits(store, seals.digest, settings.privacy.masks()),
             limits=StoredLimits(store, seals.digest) if settings.server.rate_limits else NoLimits(),
             media=MediaFolder(settings.data_dir / "media"),
             seals=seals,
