@@ -30,8 +30,7 @@ AuthorKind = Literal["customer", "bot", "agent", "system"]
 DeliveryState = Literal["pending", "sent", "delivered", "read", "failed", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """A person on one channel account: `webchat:demo` and the id of the person there."""
 
     account: str
@@ -39,7 +38,7 @@ class Identity:
 
     @property
     def channel(self) -> str:
-        return self.account.partition(":")[0]
+        return _channel(self.account)
 
     def __str__(self) -> str:
         return f"{self.account}/{_quoted(self.id)}"
@@ -47,6 +46,11 @@ class Identity:
     @staticmethod
     def parse(text: str) -> Identity:
         return _parsed(text)
+
+
+@lru_cache(maxsize=256)
+def _channel(account: str) -> str:
+    return account.partition(":")[0]
 
 
 @lru_cache(maxsize=4096)
@@ -68,8 +72,7 @@ class Author(msgspec.Struct, frozen=True):
 # ── Inbound: what a connector hands in ──────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(msgspec.Struct, frozen=True):
     """One message of one person, translated.
 
     `dedupe` is the platform's id of the message: a second delivery with the same one changes nothing.
@@ -81,18 +84,17 @@ class Inbound:
     dedupe: str
     at: Milliseconds
     locale: str = ""
-    origin: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, str] = {}
     customer: CustomerId | None = None
     trace: str = ""
     """32 hex digits that name this message's way in every log; made at the door when the platform gave none."""
     link: str = ""
     """A link code that came beside the words (Telegram's `/start <token>`). The door keeps only its keyed hash."""
-    about: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, str] = {}
     """What the platform says of the person (`name`, `username`): shown at the desk, never a reason to join people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edited:
+class Edited(msgspec.Struct, frozen=True):
     """A person changed a message that we have: `of` is its `Inbound.dedupe`, `dedupe` this change's own."""
 
     identity: Identity
@@ -102,8 +104,7 @@ class Edited:
     at: Milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """The message is safe. `repeated` says that it already was."""
 
     id: str
@@ -112,8 +113,7 @@ class Accepted:
     repeated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StatusReport:
+class StatusReport(msgspec.Struct, frozen=True):
     """What a platform says of a message of ours: `vendor_id` as our Receipt had it, to the person `identity`."""
 
     identity: Identity

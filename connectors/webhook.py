@@ -13,7 +13,6 @@ import hmac
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self, TypeVar, cast
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 from aiohttp import hdrs, web
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from connectors import http

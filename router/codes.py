@@ -38,6 +38,11 @@ def typed(link: str) -> str:
     return plain if len(link) <= LENGTH + 1 and len(plain) == LENGTH else ""
 
 
+def may_be_in(text: str) -> bool:
+    """Whether it is worth a look: most messages hold nothing of that form."""
+    return _TYPED.search(text) is not None
+
+
 def found_in(text: str) -> list[str]:
     """What may be a code in it, as it was made. Words of eight letters look alike: who asks looks them up."""
     if len(text) > 400:

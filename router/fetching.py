@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,9 @@ LARGEST = 20 * 1024 * 1024
 LONGEST = 25.0
 """Seconds that a turn waits for its files."""
 PAUSES = (0.5, 2.0)
+
+_FILES = (Image, File, Audio, Video)
+_NOTHING = contextlib.nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,13 @@ class Fetching:
     intake: Intake
     owner: Callable[[str], str]
 
-    @contextlib.asynccontextmanager
-    async def beside(self, claim: Claim) -> AsyncIterator[None]:
+    def beside(self, claim: Claim) -> AbstractAsyncContextManager[None]:
         """What the claim's messages bring is fetched while the body runs, and is here, or given up, behind it."""
         wanted = [found for written in claim.batch if (found := self._wanted(written))]
-        if not wanted:
-            yield
-            return
+        return self._beside(claim, wanted) if wanted else _NOTHING
+
+    @contextlib.asynccontextmanager
+    async def _beside(self, claim: Claim, wanted: list[_Wanted]) -> AsyncIterator[None]:
         fetching = asyncio.ensure_future(self._all(claim, wanted))
         try:
             yield
@@ -71,9 +75,12 @@ class Fetching:
         await asyncio.gather(*(self._one(claim, one) for one in wanted))
 
     def _wanted(self, written: Written) -> _Wanted | None:
-        entry, identity = written.entry, Identity.parse(written.entry.identity)
+        entry = written.entry
+        if not isinstance(entry.content, _FILES):
+            return None
+        identity = Identity.parse(entry.identity)
         source = self.sources.get(identity.account)
-        if not source or not isinstance(entry.content, Image | File | Audio | Video):
+        if not source:
             return None
         # Any other address is not the platform's to fetch.
         theirs = entry.content.url.startswith(f"{identity.channel}:")

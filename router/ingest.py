@@ -132,7 +132,7 @@ class Ingest:
         window = self.window(inbound.identity.channel)
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            customer = await self._customer(inbound, proposed)
+            customer = self.store.remembered(inbound.identity) or await self._customer(inbound, proposed)
             try:
                 return await self._written(customer, inbound, window)
             except Moved as moved:
@@ -154,7 +154,9 @@ class Ingest:
         raise TryAgain("this customer is being moved", after=2)
 
     async def _written(self, customer: CustomerId, inbound: Inbound, window: int) -> Enqueued:
-        content, link = await self._without_code(inbound, await self._checked(customer, inbound.content))
+        content, link = await self._checked(customer, inbound.content), ""
+        if inbound.link or (isinstance(content, Text) and codes.may_be_in(content.text)):
+            content, link = await self._without_code(inbound, content)
         # Two random numbers in one: the second half names the journal if this is a customer's first message.
         made = uuid_utils.uuid4().hex
         entry = Entry(

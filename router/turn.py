@@ -66,7 +66,11 @@ class Turns:
             return await self.linking.arrival(claim)
         if first.link:
             return await self.linking.redeem(claim)
-        payload = await self._tapped(claim)
+        said = tuple([written.entry.content for written in claim.batch if written.entry.content is not None])
+        button = self._button(claim, said) if said else None
+        # What it means, by the store; one that is no longer known is words.
+        offered = await self.store.find_button(claim.customer, button) if button else None
+        payload = offered.payload if offered else None
         if payload and payload.startswith(OURS):
             return await self.linking.tapped(claim, payload)
         control = claim.state.get("ctl", "bot")
@@ -79,18 +83,17 @@ class Turns:
                 metrics.TURNS.inc("dead")
                 return self._apology(claim, dead="attempts")
             case "bot":
-                return await self._introduced(claim, await self._answered(claim, payload))
+                return await self._introduced(claim, await self._answered(claim, said, payload))
 
-    async def _answered(self, claim: Claim, payload: str | None) -> Commit:
-        said = tuple(written.entry.content for written in claim.batch if written.entry.content is not None)
+    async def _answered(self, claim: Claim, said: tuple[Content, ...], payload: str | None) -> Commit:
         if isinstance(said[0], Command):
             answer = self.linking.commanded(claim, said[0])
-            return answer or await self._ask_bot(claim, HELP)
+            return answer or await self._ask_bot(claim, said, HELP)
         if isinstance(said[-1], Placeholder):
             return self._received(claim, "placeholder_received")
         if conversation.wordless(said):
             return self._received(claim, "file_received")
-        return await self._ask_bot(claim, payload)
+        return await self._ask_bot(claim, said, payload)
 
     def _received(self, claim: Claim, key: str) -> Commit:
         """Said once of files that come together: platforms bring an album picture by picture."""
@@ -109,19 +112,24 @@ class Turns:
         if claim.state.get("ns") == "back":
             before.append(self.voice.says(claim, "came_back"))
             state["ns"] = ""
-        here, last = str(claim.identity), claim.state.get("lt", "")
+        here, last = claim.batch[-1].entry.identity, claim.state.get("lt", "")
         if last != here:
             state["lt"] = here
             if last:
                 left = await self.routing.moved_on(claim, last)
                 before.extend(left.entries)
                 state.update(left.state)
+        if not before and state == commit.state:
+            return commit
         return msgspec.structs.replace(commit, entries=[*before, *commit.entries], state=state)
 
-    async def _ask_bot(self, claim: Claim, payload: str | None) -> Commit:
+    async def _ask_bot(self, claim: Claim, said: tuple[Content, ...], payload: str | None) -> Commit:
         try:
-            answer = await self._thought(claim, self._question(claim, payload))
-            commit = await self._routed(claim, self._answer(claim, answer, joined_window(claim.window, answer)))
+            answer = await self._thought(claim, self._question(claim, said, payload))
+            commit = self._answer(claim, answer, joined_window(claim.window, answer))
+            chosen = claim.state.get("to")
+            if chosen and chosen != str(claim.identity):
+                commit = await self._routed(claim, commit, chosen)
         except BotFailure as failure:
             log.warning("turn.failed", turn=claim.turn_id, trace=claim.trace, kind=failure.kind, where=failure.where)
             metrics.TURNS.inc("failed")
@@ -129,16 +137,8 @@ class Turns:
         metrics.TURNS.inc(answer.outcome)
         return commit
 
-    async def _tapped(self, claim: Claim) -> str | None:
-        """What the tapped button means, by the store; None for words and for a button that is no longer known."""
-        contents = tuple(written.entry.content for written in claim.batch if written.entry.content is not None)
-        button = self._button(claim, contents) if contents else None
-        offered = await self.store.find_button(claim.customer, button) if button else None
-        return offered.payload if offered else None
-
-    def _question(self, claim: Claim, payload: str | None) -> Question:
-        contents = tuple(written.entry.content for written in claim.batch if written.entry.content is not None)
-        asked = conversation.asked(contents, payload)
+    def _question(self, claim: Claim, said: tuple[Content, ...], payload: str | None) -> Question:
+        asked = conversation.asked(said, payload)
         locale = claim.state.get("loc", "")
         return Question(
             turn_id=claim.turn_id,
@@ -191,11 +191,8 @@ class Turns:
         finally:
             await self.store.hint_typing(claim.customer, on=False)
 
-    async def _routed(self, claim: Claim, commit: Commit) -> Commit:
+    async def _routed(self, claim: Claim, commit: Commit, chosen: str) -> Commit:
         """Answers go where the customer wrote, unless they chose another channel."""
-        chosen = claim.state.get("to", "")
-        if chosen in ("", str(claim.identity)):
-            return commit
         route, notice = await self.routing.of(claim, chosen)
         to = route.to or claim.identity
         if to == claim.identity:
@@ -223,8 +220,11 @@ class Turns:
         if answer.state.requested_slot and entries and entries[-1].entry.content is not None:
             state["ask"] = msgspec.json.encode(entries[-1].entry.content).decode()
         events = ["turn.fallback"] if answer.fallback else []
-        items = len(entries) + sum(len(new.buttons) for new in entries)
-        size = len(window) + sum(map(len, state.values())) + sum(len(r.text) for r in answer.responses)
+        items, size = len(entries), len(window) + sum(map(len, state.values()))
+        for new in entries:
+            items += len(new.buttons)
+        for response in answer.responses:
+            size += len(response.text)
         if items > MOST_ITEMS or size > LARGEST_COMMIT:
             raise BotFailure("too_large", f"{items} items, {size} bytes")
         return Commit(entries=entries, state=state, window=window, events=events)

@@ -29,7 +29,7 @@ MERGE_PAUSE = 300
 class Worker:
     """Runs until stopped; `stop` finishes what is under way and gives the rest back."""
 
-    def __init__(self, store: Store, turns: Turns, fetching: Fetching, hints: Hints, *, at_once: int = 64) -> None:
+    def __init__(self, store: Store, turns: Turns, fetching: Fetching, hints: Hints, *, at_once: int = 256) -> None:
         self._store = store
         self._turns = turns
         self._fetching = fetching

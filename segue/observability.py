@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 import traceback
 from collections.abc import MutableMapping
-from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 import structlog
 
-_encoded = json.JSONEncoder(ensure_ascii=False, default=repr).encode
-"""Kept: `json.dumps` with options of its own would build an encoder for each line."""
+_encoded = msgspec.json.Encoder(enc_hook=repr).encode
+_encoded_anyhow = json.JSONEncoder(ensure_ascii=False, default=repr).encode
+"""Slower, and takes what is no Unicode: names of files, for example."""
 
 
 def configure_logging() -> None:
@@ -37,13 +40,28 @@ def configure_logging() -> None:
 def line(_: object, level: str, entry: MutableMapping[str, Any]) -> bytes:
     """One step in place of structlog's chain of them: every message writes a line."""
     entry["level"] = level
-    show_exception(_, level, _stamp(_, level, entry))
-    return _encoded(entry).encode("utf-8", "backslashreplace")
+    if "exc_info" in entry:
+        show_exception(_, level, entry)
+    entry["timestamp"] = _now()
+    try:
+        return _encoded(entry)
+    except UnicodeEncodeError:
+        return _encoded_anyhow(entry).encode("utf-8", "backslashreplace")
 
 
 def _stamp(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    entry["timestamp"] = f"{datetime.now(UTC).isoformat()[:-6]}Z"
+    entry["timestamp"] = _now()
     return entry
+
+
+def _now() -> str:
+    seconds = time.time()
+    return f"{_second(int(seconds))}.{int(seconds % 1 * 1e6):06d}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(since_1970: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(since_1970))
 
 
 def show_exception(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

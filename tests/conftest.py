@@ -9,8 +9,14 @@ import pytest
 import redis
 from blockbuster import BlockBuster
 from fakes.redis_server import RedisServer, redis_binaries
+from hypothesis import HealthCheck, settings
 
 from router.store import Store, connect
+
+# An example is never wrong for being slow: the machine is shared. Under CI hypothesis has a profile of its own.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if not os.environ.get("CI"):
+    settings.load_profile("shared")
 
 
 @pytest.fixture(autouse=True)

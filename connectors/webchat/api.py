@@ -218,14 +218,15 @@ class Webchat:
                 trace=trace_of(request),
             )
         )
-        await self._tell(holder)
+        if holder.about:
+            await self._tell(holder)
         answer = {"id": accepted.id, "seq": accepted.seq, "cursor": accepted.cursor}
         return bodies.json(answer, status=200 if accepted.repeated else 201)
 
     async def _tell(self, holder: Token) -> None:
         """What a form said, once there is a customer to keep it. A failure is repeated with the message."""
         visitor = holder.visitor
-        if holder.about and visitor.visitor not in self._told:
+        if visitor.visitor not in self._told:
             await self._parts.visits.tell(visitor.identity, visitor.known, holder.about)
             if len(self._told) > 10_000:
                 self._told.clear()

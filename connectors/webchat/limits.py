@@ -114,8 +114,10 @@ def networks(texts: Sequence[str]) -> tuple[Network, ...]:
 def address_of(request: web.Request, proxies: Sequence[Network]) -> str:
     """Who is at the other end: the connection's address or, said by our proxies, the last one that is none of them."""
     peer = request.remote or "local"
-    hops = [hop.strip() for value in request.headers.getall("X-Forwarded-For", []) for hop in value.split(",")]
-    return counted(peer, hops[-20:], proxies) if hops else _alone(peer)
+    if "X-Forwarded-For" not in request.headers:
+        return _alone(peer)
+    hops = [hop.strip() for value in request.headers.getall("X-Forwarded-For") for hop in value.split(",")]
+    return counted(peer, hops[-20:], proxies)
 
 
 @lru_cache(maxsize=1024)

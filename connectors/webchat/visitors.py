@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -46,7 +47,7 @@ class Visitor(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def identity(self) -> Identity:
-        return Identity(f"{CHANNEL}:{self.site}", self.person or self.visitor)
+        return _identity(self.site, self.person or self.visitor)
 
     @property
     def known(self) -> CustomerId:
@@ -61,6 +62,11 @@ class Token(msgspec.Struct, frozen=True, omit_defaults=True):
     locale: str
     origin: dict[str, str]
     about: dict[str, str] = {}
+
+
+@lru_cache(maxsize=4096)
+def _identity(site: str, person: str) -> Identity:
+    return Identity(f"{CHANNEL}:{site}", person)
 
 
 def new_visitor(site: str) -> Visitor:
@@ -108,14 +114,17 @@ class Gate:
             raise NotAuthentic("the token has expired")
         if site.enforce and not token.visitor.person:
             raise NotAuthentic("this site talks to verified visitors only")
-        if await self.verdict(token.visitor) != "ok":
+        if (self._remembered(token.visitor) or await self.verdict(token.visitor)) != "ok":
             raise NotAuthentic("the token was replaced or signed out")
         return token
 
-    async def verdict(self, visitor: Visitor) -> Verdict:
+    def _remembered(self, visitor: Visitor) -> Verdict | None:
         seen = self._seen.get(visitor.visitor)
-        if seen and seen[0] == visitor.generation and seen[2] > time.monotonic():
-            return seen[1]
+        return seen[1] if seen and seen[0] == visitor.generation and seen[2] > time.monotonic() else None
+
+    async def verdict(self, visitor: Visitor) -> Verdict:
+        if known := self._remembered(visitor):
+            return known
         verdict = await self.visits.admit(visitor.identity, visitor.known, visitor.visitor, visitor.generation)
         self._remember(visitor, verdict)
         return verdict

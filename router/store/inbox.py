@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.contract import CustomerId
+from connectors.contract import CustomerId, Identity
 from router.store.hints import Hints
 from router.store.types import Claim, Enqueued, Entry, MailboxFull, NotMine, Written, why_gone
 
@@ -74,6 +74,7 @@ def claim_of(
 ) -> Claim:
     """`state` are the values of `TURN_NEEDS`."""
     fields = {name: value.decode() for name, value in zip(TURN_NEEDS, state, strict=True) if value is not None}
+    conversation, last = fields["cid"], entries[-1]
     return Claim(
         customer,
         now,
@@ -83,6 +84,9 @@ def claim_of(
         state=fields,
         window=window,
         batch=tuple(
-            Written(seq, 0, now, "customer", fields["cid"], entry) for seq, entry in zip(seqs, entries, strict=True)
+            [Written(seq, 0, now, "customer", conversation, entry) for seq, entry in zip(seqs, entries, strict=True)]
         ),
+        turn_id=f"{customer}.{fields['tn']}",
+        identity=Identity.parse(last.identity),
+        trace=last.trace,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -122,8 +122,12 @@ class Store:
         found = await self._call("GET", keys.identity(identity))
         return CustomerId(found.decode()) if found else None
 
-    async def remembered_customer(self, identity: Identity) -> CustomerId | None:
+    def remembered(self, identity: Identity) -> CustomerId | None:
         """As this process saw it last: for who asks the customer's own scripts next, which refuse a wrong one."""
+        return self._customers.get(identity)
+
+    async def remembered_customer(self, identity: Identity) -> CustomerId | None:
+        """The same; looked up when this process has not seen it yet."""
         known = self._customers.get(identity)
         if known is None and (known := await self.find_customer(identity)):
             if len(self._customers) >= _MOST_REMEMBERED:
@@ -277,10 +281,9 @@ class Store:
     async def commit(self, claim: Claim, commit: Commit) -> Committed:
         """Write the turn whole. May be run again after a lost reply. Raises `LeaseLost`, `StoreUnavailable`."""
         customer = claim.customer
-        accounts = sorted({to.account for new in commit.entries for to in new.to})
-        touched = keys.for_commit(customer)
+        touched, accounts = keys.for_commit(customer), _accounts(commit)
         if accounts:
-            touched += tuple(keys.lane(customer, account) for account in accounts)
+            touched += tuple([keys.lane(customer, account) for account in accounts])
         call = calls.Commit(
             customer=customer,
             lease=claim.lease,
@@ -296,17 +299,7 @@ class Store:
                 for button in new.buttons
             ],
             events=commit.events,
-            deliveries=[
-                (
-                    i,
-                    accounts.index(to.account) + 1,
-                    keys.lane_member(customer, to.account),
-                    new.entry.author.kind[0],
-                    str(to),
-                )
-                for i, new in enumerate(commit.entries, start=1)
-                for to in new.to
-            ],
+            deliveries=_deliveries(customer, commit, accounts) if accounts else (),
         )
         reply: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self._runner.run_for(reply, "commit", touched, calls.packed(call), commit.window or b"")
@@ -415,6 +408,24 @@ def _written(stream_id: bytes, row: Mapping[bytes, bytes]) -> Written:
         conversation=row[b"c"].decode(),
         entry=read_entry.decode(row[b"e"]),
     )
+
+
+def _accounts(commit: Commit) -> list[str]:
+    """To which something is to be delivered. Most turns are read on a live channel: there are none."""
+    found: set[str] = set()
+    for new in commit.entries:
+        if new.to:
+            found.update([to.account for to in new.to])
+    return sorted(found)
+
+
+def _deliveries(customer: CustomerId, commit: Commit, accounts: Sequence[str]) -> list[tuple[int, int, str, str, str]]:
+    """As `calls.Commit` wants them."""
+    return [
+        (i, accounts.index(to.account) + 1, keys.lane_member(customer, to.account), new.entry.author.kind[0], str(to))
+        for i, new in enumerate(commit.entries, start=1)
+        for to in new.to
+    ]
 
 
 __all__ = ["Store", "connect"]

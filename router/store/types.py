@@ -70,18 +70,10 @@ class Claim(msgspec.Struct, frozen=True):
     state: Mapping[str, str]
     window: bytes
     batch: tuple[Written, ...]
-
-    @property
-    def turn_id(self) -> str:
-        return f"{self.customer}.{self.turn}"
-
-    @property
-    def identity(self) -> Identity:
-        return Identity.parse(self.batch[-1].entry.identity)
-
-    @property
-    def trace(self) -> str:
-        return self.batch[-1].entry.trace
+    turn_id: str
+    identity: Identity
+    """of who wrote last, as `trace`"""
+    trace: str
 
 
 class NewEntry(msgspec.Struct, frozen=True):

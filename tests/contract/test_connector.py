@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from cases import Request, case_of
 from cases.promises import PROMISES, Build, RecordingDoor, rigged
@@ -134,27 +135,27 @@ class _Meddling:
         return await self._door.accept(self._change(inbound))
 
     async def report(self, report: StatusReport) -> None:
-        await self._door.report(dataclasses.replace(report, vendor_id=report.vendor_id.upper()))
+        await self._door.report(msgspec.structs.replace(report, vendor_id=report.vendor_id.upper()))
 
     async def ready(self) -> bool:
         return True
 
 
 def _trimmed(inbound: Inbound) -> Inbound:
-    return dataclasses.replace(inbound, content=Text(inbound.content.text.strip()))
+    return msgspec.structs.replace(inbound, content=Text(inbound.content.text.strip()))
 
 
 def _everybody_is_one(inbound: Inbound) -> Inbound:
     identity = Identity(inbound.identity.account, inbound.identity.id.lower())
-    return dataclasses.replace(inbound, identity=identity)
+    return msgspec.structs.replace(inbound, identity=identity)
 
 
 def _new_key_each_time(inbound: Inbound) -> Inbound:
-    return dataclasses.replace(inbound, dedupe=f"{inbound.dedupe}-{next(_numbers)}")
+    return msgspec.structs.replace(inbound, dedupe=f"{inbound.dedupe}-{next(_numbers)}")
 
 
 def _no_key(inbound: Inbound) -> Inbound:
-    return dataclasses.replace(inbound, dedupe="always")
+    return msgspec.structs.replace(inbound, dedupe="always")
 
 
 class _Careless:

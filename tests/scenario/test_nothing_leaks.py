@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import sys
 import uuid
 from collections.abc import AsyncIterator
@@ -21,6 +20,7 @@ from fakes.waiting import until
 from fakes.webhook_receiver import SECRET, Behaviour, WebhookReceiver, signed_headers
 
 from router.store import connect
+from segue.serve import LISTENING
 
 from .conftest import Visitor
 
@@ -50,10 +50,9 @@ class Router:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "segue", "serve", cwd=ROOT, env=environment, stdout=output, stderr=output
             )
-        await until(lambda: re.search(r'"router.listening"|router.listening', self.text()), 20)
-        found = re.search(r'"port": (\d+)', self.text())
-        assert found
-        self.url = f"http://127.0.0.1:{found[1]}"
+        await until(lambda: LISTENING in self.text(), 20)
+        said = next(line for line in self.text().splitlines() if LISTENING in line)
+        self.url = f"http://127.0.0.1:{json.loads(said)['port']}"
 
     def text(self) -> str:
         return self.printed.read_text(encoding="utf-8")
@@ -82,9 +81,11 @@ async def process(
             ),
         },
     )
-    await router.start()
-    yield router
-    await router.stop()
+    try:
+        await router.start()
+        yield router
+    finally:
+        await router.stop()
 
 
 def unkind(asked: dict[str, Any]) -> Any:
@@ -145,7 +146,7 @@ async def test_no_output_holds_what_a_person_wrote(
     for where, output in {"log": process.text(), "metrics": numbers, "events": str(events), "keys": str(names)}.items():
         found = [planted for planted in PLANTED if planted in output]
         assert not found, f"{where}: {[line for line in output.splitlines() if found[0] in line][:3]}"
-    assert '"event": "turn.failed"' in process.text()
+    assert '"event":"turn.failed"' in process.text()
 
 
 async def test_the_search_itself_finds_what_is_planted(process: Router) -> None:
