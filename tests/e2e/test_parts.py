@@ -52,8 +52,10 @@ def _tapped(stage: Stage, identifier: str) -> bool:
     return bool(stage.sent) and stage.sent[-1].get("button") == identifier
 
 
-def test_cards_run_to_the_edges_of_the_panel(browse: Browse, stage: Stage) -> None:
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+def test_cards_run_to_the_edges_of_the_panel(browse: Browse, stage: Stage, direction: str) -> None:
     chat = browse(viewport={"width": 390, "height": 780}).open_chat()
+    chat.frame.evaluate("direction => { document.documentElement.dir = direction }", direction)
     stage.says(CAROUSEL)
     track = chat.frame.locator(".carousel ul")
     expect(track).to_be_visible()
@@ -62,6 +64,43 @@ def test_cards_run_to_the_edges_of_the_panel(browse: Browse, stage: Stage) -> No
     assert log is not None
     assert abs(box["x"] - log["x"]) <= 1
     assert abs(box["width"] - log["width"]) <= 16
+    # Words for the ear alone stand beside cards out of sight: they must not make the page wider than the phone.
+    assert chat.frame.evaluate("document.scrollingElement.scrollWidth - innerWidth") == 0
+
+
+def test_what_is_only_colour_is_seen_with_forced_colours(browse: Browse, stage: Stage) -> None:
+    chat = browse(forced_colors="active").open_chat()
+    stage.until_watched()
+    stage.types(on=True)
+    dot = chat.frame.locator(".dots i").first
+    expect(dot).to_be_visible()
+    ground, paint = dot.evaluate(
+        "i => [getComputedStyle(document.body), getComputedStyle(i)].map(s => s.backgroundColor)"
+    )
+    assert ground != paint
+
+
+def test_words_read_in_their_own_direction(browse: Browse, stage: Stage) -> None:
+    chat = browse().open_chat()
+    chat.frame.evaluate("document.documentElement.dir = 'rtl'")
+    stage.says("Vamos lá?")
+    bubble = chat.heard.last
+    expect(bubble).to_contain_text("Vamos lá?")
+    mark, word = bubble.evaluate(
+        """item => {
+            const text = document.createTreeWalker(item, NodeFilter.SHOW_TEXT);
+            while (text.nextNode() && !text.currentNode.data.includes("Vamos lá?"));
+            const left = (from, to) => {
+                const range = document.createRange();
+                range.setStart(text.currentNode, from);
+                range.setEnd(text.currentNode, to);
+                return range.getBoundingClientRect().left;
+            };
+            const end = text.currentNode.data.lastIndexOf("?");
+            return [left(end, end + 1), left(0, 1)];
+        }"""
+    )
+    assert mark > word
 
 
 def test_a_file_is_taken_sent_up_and_sent_with_the_text(browse: Browse, stage: Stage) -> None:
