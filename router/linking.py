@@ -19,7 +19,7 @@ from connectors.contract import Author, CustomerId, Identity, Milliseconds
 from router import conversation, metrics
 from router.conversation import Side
 from router.merging import Merging
-from router.store import Bucket, Claim, Commit, Entry, NewEntry, NotUndone, Store, links
+from router.store import Bucket, Busy, Claim, Commit, Entry, Merge, NewEntry, NotUndone, Store, links
 from router.store.kin import at_home
 from router.store.links import Link
 from router.voice import Occasion, Outside, Voice
@@ -199,17 +199,34 @@ class Linking:
         await at_home(living, lambda whose: self.store.links.announce(whose, f"refused/{name}", new))
 
     async def _undo(self, claim: Claim, merge: str) -> Commit:
-        """Whoever made the code says that it was not them. Begun here, driven behind the commit of this turn."""
-        record = await self.store.merges.get(claim.customer, merge)
+        """Whoever made the code says that it was not them. Begun here, driven behind the commit of this turn.
+
+        Who came by a found code may have brought others, or have taken the maker along to somebody: that is taken back
+        first, one by one, and this turn is run again behind each. Raises `Busy` meanwhile.
+        """
+        found = await self.merging.to_undo(claim.customer, merge, claim.identity)
         too_late = self._said(claim, "undo_too_late", [("button_person", "/human_handoff")])
-        if record is None or claim.now > record.at + UNDISPUTED:
+        if found is None or claim.now > found[0].at + UNDISPUTED:
             return too_late
+        record, first = found
         try:
-            self.merging.soon(await self.merging.undo(claim.customer, merge))
+            self.merging.soon(await self.merging.undo(claim.customer, first.id))
         except NotUndone:
             return too_late
+        if first.id != record.id:
+            await self._tell_parted(claim, first)
+            raise Busy(claim.customer)
         metrics.LINKS.labels("disputed", record.reason).inc()
         return self._said(claim, "undone", event="link.disputed", facts=self._facts(claim, Identity.parse(record.to)))
+
+    async def _tell_parted(self, claim: Claim, merge: Merge) -> None:
+        """Who is parted only because their merge stood on top hears so where they are, also when they just came."""
+        leaving = merge.identities.split()
+        there = Identity.parse(merge.to if merge.to in leaving else leaving[0])
+        state = await self.store.state(claim.customer, "lang", "loc")
+        occasion = Outside(there, state, claim.trace)
+        new = self.voice.says(occasion, "unlinked_there", facts={"channel": self.voice.channel(occasion, there)})
+        await at_home(claim.customer, lambda whose: self.store.links.announce(whose, f"parted/{merge.id}", new))
 
     async def _unlink(self, claim: Claim) -> Commit:
         if (
@@ -232,7 +249,7 @@ class Linking:
 
     async def arrival(self, claim: Claim) -> Commit:
         """The turn of an entry `merged`: the conversation goes on at the redeemer's, the maker is told at once."""
-        record = await self.store.merges.get(claim.customer, claim.batch[0].entry.reason)
+        record = await self.merging.find(claim.customer, claim.batch[0].entry.reason)
         if record is None or record.phase in ("undoing", "split", "undone"):
             return Commit()
         source, to = Identity.parse(record.source), Identity.parse(record.to)

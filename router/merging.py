@@ -32,6 +32,8 @@ _PAUSE = 0.02
 
 _SYSTEM = Author("system")
 
+_IN_FORCE: tuple[Phase, ...] = ("adopted", "done")
+
 
 class Merging:
     def __init__(self, store: Store) -> None:
@@ -96,6 +98,44 @@ class Merging:
     async def undo(self, survivor: CustomerId, merge: str) -> Merge:
         """Begins to take a merge back; `drive` does it. Raises `NotUndone` with a sentence, `Busy`, `Erased`."""
         return await self._merges.unmerge(survivor, merge)
+
+    async def find(self, customer: CustomerId, merge: str) -> Merge | None:
+        """The record of a merge that concerns this customer, also when its survivor was taken over since."""
+        if record := await self._merges.get(customer, merge):
+            return record
+        for one in await self._merges.all(customer):
+            if one.survivor == customer and one.phase in _IN_FORCE and (found := await self.find(one.other, merge)):
+                return found
+        return None
+
+    async def to_undo(self, customer: CustomerId, merge: str, who: Identity) -> tuple[Merge, Merge] | None:
+        """The merge that `who` disputes, and the one of `customer` that must be taken back first so that it can be.
+
+        Others may have come on top of it, and it may have been theirs who took `who` along to somebody else. None where
+        it never was, or where `who` would be taken away from it before it is reached.
+        """
+        records = await self._merges.all(customer)
+        known = next((one for one in records if one.id == merge), None)
+        if known and (known.phase != "done" or known.survivor != customer):
+            return known, known
+        mine = (one for one in records if one.survivor == customer and one.phase in _IN_FORCE)
+        standing = sorted(mine, key=lambda one: one.seq)
+        for at, one in enumerate(standing):
+            brought = str(who) in one.identities.split()
+            if one is known:
+                disputed: Merge | None = known
+            elif brought:
+                deeper = await self.to_undo(one.other, merge, who)
+                disputed = deeper[0] if deeper else None
+            else:
+                disputed = None
+            if disputed is None:
+                continue
+            above = standing[at + 1 :]
+            if any(str(who) in other.identities.split() for other in above):
+                return None
+            return disputed, standing[-1]
+        return None
 
     # ── driving ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -91,10 +91,11 @@ class Worker:
             log.warning("turn.lease_lost", customer=customer)
         except Busy:
             # One of the two who are to be one is being joined with somebody else: a moment later they are not.
+            # That merge may wait for this very turn to end, so nothing stays frozen; the bot was not asked.
             log.info("turn.waits_for_merge", customer=customer)
             with contextlib.suppress(LeaseLost, StoreUnavailable):
                 if claim := self._claims.get(customer):
-                    await self._store.retry(claim, delay=MERGE_PAUSE, counts=False)
+                    await self._store.retry(claim, delay=MERGE_PAUSE, counts=False, thaws=True)
         except Exception:
             # Whatever it is, the claim was counted; after five of them the turn is given up with an apology.
             log.exception("turn.crashed", customer=customer)

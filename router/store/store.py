@@ -273,9 +273,12 @@ class Store:
         if not await self._run("renew", claim.customer, claim.lease, self.lease):
             raise LeaseLost(claim.customer)
 
-    async def retry(self, claim: Claim, *, delay: int, counts: bool) -> None:
-        """Give the batch back for later; `counts` says whether this was an attempt. Raises `LeaseLost`."""
-        if not await self._run("retry", claim.customer, claim.lease, delay, int(counts)):
+    async def retry(self, claim: Claim, *, delay: int, counts: bool, thaws: bool = False) -> None:
+        """Give the batch back for later; `counts` says whether this was an attempt. Raises `LeaseLost`.
+
+        `thaws`: it may be cut anew, for a turn that asked no bot and waits for somebody who waits for it.
+        """
+        if not await self._run("retry", claim.customer, claim.lease, delay, int(counts), int(thaws)):
             raise LeaseLost(claim.customer)
 
     async def commit(self, claim: Claim, commit: Commit) -> Committed:

@@ -20,7 +20,7 @@ from router.store import Busy, Store
 from segue.settings import Settings, Site
 
 from .conftest import Clock, House, Visitor
-from .moving import ASK, App, in_form, invited, redeemed, sees, taps, with_app
+from .moving import ASK, App, ask, in_form, invited, known, redeemed, sees, taps, with_app
 
 SIGNS = "a site's secret of thirty-two letters"
 
@@ -362,3 +362,92 @@ async def test_a_merge_that_meets_another_waits_for_it_and_says_nothing_twice(
     assert (3, 1) == (len(tried), len(set(tried)))
     assert 1 == sum("Continuamos" in one for one in app.shown)
     assert "turn.crashed" not in capsys.readouterr().out
+
+
+async def taps_oldest(visitor: Visitor, title: str) -> None:
+    messages = (await visitor.history())["messages"]
+    buttons = [button for one in messages for button in (one["content"] or {}).get("buttons", ())]
+    button = next(one for one in buttons if one["title"] == title)
+    status, answer = await visitor.post({"button": button["id"], "text": title})
+    assert status == 201, answer
+
+
+async def alone(store: Store, *people: str) -> bool:
+    """Whether each of these people of the app has nobody beside them."""
+    for person in people:
+        identity = Identity("webhook:main", person)
+        customer = await store.find_customer(identity)
+        if customer is None or await store.links.identities(customer) != (identity,):
+            return False
+    return True
+
+
+async def test_a_refusal_that_meets_a_merge_which_waits_for_it_takes_both_back(
+    house: House,
+    http: aiohttp.ClientSession,
+    receiver: WebhookReceiver,
+    visitor: Visitor,
+    app: App,
+    store: Store,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who began the second merge died; the tap is the batch that this merge waits for, and that waits for it."""
+    bia = App(house, receiver, http, person="bia")
+    await visitor.say("oi")
+    await app.says((await invited(visitor))["code"])
+    await sees(visitor, "Se não foi você")
+    with monkeypatch.context() as patched:
+        patched.setattr(Merging, "soon", lambda self, merge: None)
+        await bia.says((await invited(visitor))["code"])
+        mine = await store.find_customer(Identity("webhook:main", "ana"))
+        assert mine
+
+        async def under_way() -> bool:
+            return bool(await store.state(mine, "mgo"))
+
+        await until(under_way)
+        await taps_oldest(visitor, "Não fui eu")
+
+        async def waits() -> bool:
+            return (await store.state(mine, "why")).get("why") == "backoff"
+
+        await until(waits)
+    clock.forward(6)
+    await bia.sees("foi desconectada desta")
+    await sees(visitor, "Pronto. A conversa no aplicativo foi separada")
+    await until(lambda: alone(store, "ana", "bia"))
+    await app.says("e agora")
+    await app.sees("echo: e agora")
+    assert "e agora" not in await visitor.texts()
+
+
+async def test_a_leaked_code_is_refused_also_when_its_finder_has_moved_on_to_somebody_older(
+    house: House, http: aiohttp.ClientSession, receiver: WebhookReceiver, app: App, store: Store
+) -> None:
+    """The finder takes the maker along to an older customer of theirs: the refusal goes back the same way."""
+    bia = App(house, receiver, http, person="bia")
+    await bia.says("muito antes")
+    await bia.sees("echo: muito antes")
+    victim = await Visitor(http, house.url).arrive(locale="pt-BR")
+    await victim.say("oi")
+    await app.says((await invited(victim))["code"])
+    await sees(victim, "Se não foi você")
+    found = await known(house, Identity("webhook:main", "ana"))
+    _, made = await ask(house, "POST", f"/{found['id']}/links", {"channel": "webhook"})
+    await bia.says(made["code"])
+    await bia.sees("Encontrei uma conversa")
+    await bia.taps("Sim, fui eu")
+    await bia.sees("Continuamos por aqui")
+    older = await known(house, Identity("webhook:main", "bia"))
+    assert (3, True) == (len(older["identities"]), older["id"] < found["id"])
+    await taps_oldest(victim, "Não fui eu")
+    await sees(victim, "Pronto. A conversa no aplicativo foi separada")
+    await until(lambda: alone(store, "ana", "bia"))
+    await victim.say("só eu")
+    await sees(victim, "echo: só eu")
+    for finder in (app, bia):
+        await finder.says("e agora")
+        await finder.sees("echo: e agora")
+        assert not any("só eu" in one for one in finder.shown)
+    assert "e agora" not in await victim.texts()

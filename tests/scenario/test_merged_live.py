@@ -81,6 +81,45 @@ async def test_14_old_ids_lead_to_the_survivor_and_an_undo_restores_both(
     assert "só eu" not in "".join(app.shown)
 
 
+async def test_who_arrived_is_welcomed_also_when_both_are_taken_over_before_that(
+    settings: Settings, files: Files, http: aiohttp.ClientSession, receiver: WebhookReceiver, store: Store
+) -> None:
+    """The welcome waits in the mailbox when the survivor becomes part of somebody older."""
+    house = House(settings, files, "edge")
+    await house.start()
+    bia, ana = (App(house, receiver, http, person) for person in ("bia", "ana"))
+    await bia.says("antes")
+    visitor = await Visitor(http, house.url).arrive(locale="pt-BR")
+    await visitor.say("do site")
+    await ana.says("oi")
+    source, last = await widget_identity(store), Identity("webhook:main", "bia")
+    merging = Merging(store)
+    for frm, to, arrive in ((source, APP, True), (source, last, False)):
+        maker, redeemer = await store.find_customer(frm), await store.find_customer(to)
+        assert maker
+        assert redeemer
+        begun = await merging.begin(
+            str(uuid.uuid4()), maker=maker, redeemer=redeemer, source=frm, to=to, reason="link", arrive=arrive
+        )
+        assert begun
+        assert (await merging.drive(begun, within=10)).phase == "done"
+    assert await store.find_customer(source) == await store.find_customer(last) != maker
+    await house.stop()
+    whole = House(settings, files)
+    await whole.start()
+    try:
+        await ana.sees("Continuamos por aqui")
+        visitor.url = whole.url
+        await until(lambda: has(visitor, "Se não foi você, avise agora."))
+        assert 1 == sum("Continuamos" in one for one in ana.shown)
+    finally:
+        await whole.stop()
+
+
+async def has(visitor: Visitor, words: str) -> bool:
+    return any(words in text for text in await visitor.texts())
+
+
 async def test_17_open_tabs_lose_and_double_nothing_across_a_merge_and_a_restart(
     house: House, http: aiohttp.ClientSession, app: App, store: Store
 ) -> None:
