@@ -11,7 +11,7 @@ import sys
 
 from bench.chaos.checker import Report
 from bench.chaos.faults import MOODS
-from bench.chaos.planted import CONTROLS, MERGE_CONTROLS, Fault
+from bench.chaos.planted import CONTROLS, LINK_CONTROLS, MERGE_CONTROLS, Fault
 from bench.chaos.run import Plan, long, planned, run, short
 from bench.report import Broken
 
@@ -22,9 +22,14 @@ TROUBLE = {
     "consumed at claim": ("slow", "kill router", "stop"),
     "batch not frozen": ("stop", "kill router", "stop"),
     "a merge waits for no turn": ("slow", "slow", "slow"),
+    "a merge without a freeze": ("far redis",) * 3,
+    "a code counts for everybody": ("slow",) * 4,
+    "nobody is welcomed": ("slow",) * 3,
     "what waited stays with the other, too": ("slow", "slow", "cut front", "slow"),
 }
 """What brings each control to light."""
+
+EVERY = (*CONTROLS, *MERGE_CONTROLS, *LINK_CONTROLS)
 
 
 def main() -> int:
@@ -32,7 +37,7 @@ def main() -> int:
     plan = short(options.seed) if options.short else long(options.kills, options.stops, options.seed)
     if options.fault:
         plan = Plan(tuple(options.fault), options.seed)
-    wanted = [fault for fault in (*CONTROLS, *MERGE_CONTROLS) if options.controls or fault.name == options.control]
+    wanted = [fault for fault in EVERY if options.controls or fault.name == options.control]
     try:
         failed = False
         if not options.control:
@@ -54,7 +59,8 @@ def _caught(fault: Fault, seed: int) -> bool:
 
 
 def control_plan(fault: Fault, seed: int) -> Plan:
-    return Plan(TROUBLE[fault.name], seed, drain=12, merges=0.02 if fault in MERGE_CONTROLS else 0)
+    merges, links = (0.02 if fault in MERGE_CONTROLS else 0), (0.1 if fault in LINK_CONTROLS else 0)
+    return Plan(TROUBLE[fault.name], seed, drain=12, merges=merges, links=links)
 
 
 def _shown(report: Report) -> Report:
@@ -75,9 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--stops", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--controls", action="store_true", help="also run every control, each of which must be caught")
-    parser.add_argument(
-        "--control", choices=[fault.name for fault in (*CONTROLS, *MERGE_CONTROLS)], help="run this control alone"
-    )
+    parser.add_argument("--control", choices=[fault.name for fault in EVERY], help="run this control alone")
     parser.add_argument("--fault", action="append", help=f"only these, in this order: {', '.join(names)}, …")
     return parser.parse_args()
 

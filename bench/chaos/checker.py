@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.chaos import together
+from bench.chaos.linker import Newcomer
+from bench.chaos.links import MOMENT, check_links, is_apology, is_move, is_no_good, said
+from bench.chaos.merger import all_merges
 from bench.chaos.seen import SHARDS, Client, Customer, Report
 from bench.chaos.shop import SAFE, Receiver
 from bench.chaos.together import Merges
@@ -18,7 +21,13 @@ from bench.chaos.visitors import Visitor
 ByText = dict[str, list[tuple[Customer, int, str]]]
 
 
-async def everything(client: Client, visitors: Sequence[Visitor], asked: Path, receiver: Receiver) -> Report:
+async def everything(
+    client: Client,
+    visitors: Sequence[Visitor],
+    asked: Path,
+    receiver: Receiver,
+    newcomers: Sequence[Newcomer] = (),
+) -> Report:
     report = Report()
     customers = await read_customers(client)
     for customer in customers:
@@ -29,8 +38,9 @@ async def everything(client: Client, visitors: Sequence[Visitor], asked: Path, r
     for customer in customers:
         check_ids(report, customer)
     by_text = said_by_text(customers)
-    for visitor in visitors:
+    for visitor in (*visitors, *newcomers):
         check_accepted(report, visitor, by_text, merges)
+    check_links(report, customers, newcomers, {merge["id"]: merge for merge in await all_merges(client)})
     dead = await _dead_turns(client)
     windows = {customer.id: await _window(client, customer.id) for customer in customers}
     by_id = {customer.id: customer for customer in customers}
@@ -62,6 +72,8 @@ def said_by_text(customers: Iterable[Customer]) -> ByText:
     found: ByText = defaultdict(list)
     for customer in customers:
         for seq, entry in customer.messages("customer"):
+            if is_move(entry):
+                continue
             found[entry["content"]["text"]].append((customer, seq, entry["id"]))
     return found
 
@@ -108,9 +120,11 @@ def check_ids(report: Report, customer: Customer) -> None:
 
 def _turns(report: Report, customer: Customer, dead: set[tuple[str, int]], window: list[dict[str, Any]]) -> None:
     """Each turn has one answer, each message is in one turn, in order; the dialogue knows what was answered."""
-    texts = [entry["content"]["text"] for _, entry in customer.messages("customer")]
-    apologies = {e.get("turn", 0) for _, e in customer.messages("system") if e["content"]["type"] == "buttons"}
-    moments = Counter(e.get("turn", 0) for _, e in customer.messages("system") if e["content"]["type"] == "text")
+    texts = [entry["content"]["text"] for _, entry in customer.messages("customer") if not is_move(entry)]
+    system = [entry for _, entry in customer.messages("system")]
+    apologies = {entry.get("turn", 0) for entry in system if is_apology(entry)}
+    codes = {entry.get("turn", 0) for entry in system if is_no_good(entry)}
+    moments = Counter(entry.get("turn", 0) for entry in system if said(entry, MOMENT))
     answers = [json.loads(entry["content"]["text"]) for _, entry in customer.messages("bot")]
     report.counts["answers"] += len(answers)
     report.counts["apologies"] += len(apologies)
@@ -118,7 +132,7 @@ def _turns(report: Report, customer: Customer, dead: set[tuple[str, int]], windo
         if times > 1:
             report.add("doubled", f"turn {turn} of {customer.id} said one moment {times} times")
     turns = [answer["turn"] for answer in answers]
-    numbers = sorted([int(turn.rpartition(".")[2]) for turn in turns] + list(apologies))
+    numbers = sorted([int(turn.rpartition(".")[2]) for turn in turns] + [*apologies, *codes])
     if numbers != list(range(len(numbers))):
         report.add("doubled" if len(set(numbers)) < len(numbers) else "lost", f"the turns of {customer.id}: {numbers}")
     if [event["message_id"] for event in window] != turns:
@@ -126,13 +140,18 @@ def _turns(report: Report, customer: Customer, dead: set[tuple[str, int]], windo
     for turn in dead - {(customer.id, number) for number in apologies}:
         if turn[0] == customer.id:
             report.add("lost", f"dead turn {turn} has no apology")
-    _answered(report, customer.id, texts, answers, apologies)
+    _answered(report, customer.id, texts, answers, apologies, len(codes))
 
 
 def _answered(
-    report: Report, customer: str, texts: list[str], answers: Iterable[dict[str, str]], apologies: set[int]
+    report: Report,
+    customer: str,
+    texts: list[str],
+    answers: Iterable[dict[str, str]],
+    apologies: set[int],
+    others: int,
 ) -> None:
-    """Only an apology may stand for messages that no answer names."""
+    """Only an apology may stand for messages that no answer names. `others` are turns in which no bot was asked."""
     at, excused = 0, 0 in apologies
     for answer in answers:
         said, turn = answer["text"].split("\n"), int(answer["turn"].rpartition(".")[2])
@@ -152,7 +171,7 @@ def _answered(
         at = max(at, begin + len(said))
         report.counts["answered"] += len(said)
     last = max(apologies, default=-1)
-    if at < len(texts) and last != len(list(answers)) + len(apologies) - 1:
+    if at < len(texts) and last != len(list(answers)) + len(apologies) + others - 1:
         report.add("lost", f"{texts[at]} and what follows were never answered")
 
 
@@ -184,9 +203,16 @@ async def _delivered(report: Report, client: Client, members: Sequence[Customer]
         for seq, entry in [*customer.messages("bot"), *customer.messages("system")]:
             if entry["identity"].startswith("webhook:"):
                 said[entry["identity"]].append((entry["t"], customer.id, seq, entry))
+    forgotten = {customer: _forgotten(kept) for customer, kept in states.items()}
     for identity, those in said.items():
         ordered = [row[1:] for row in sorted(those, key=lambda row: row[:3])]
-        _came(report, identity, ordered, states, receiver)
+        _came(report, identity, ordered, states, forgotten, receiver)
+
+
+def _forgotten(states: dict[bytes, bytes]) -> int:
+    """The seq below which Redis has no state any more: it keeps the last ones of a customer, of all who were joined."""
+    seqs = [int(field) for field in states if field.isdigit()]
+    return min(seqs) if len(seqs) >= MOST_STATES else 0
 
 
 def _came(
@@ -194,14 +220,14 @@ def _came(
     identity: str,
     said: Sequence[tuple[str, int, dict[str, Any]]],
     states: dict[str, dict[bytes, bytes]],
+    forgotten: dict[str, int],
     receiver: Receiver,
 ) -> None:
     account, _, person = identity.partition("/")
     came, sure = receiver.came[account.partition(":")[2]], []
-    kept = {(customer, seq) for customer, seq, _ in said[-MOST_STATES:]}
     for customer, seq, entry in said:
         state, times = states[customer].get(b"%d" % seq, b"none").decode(), came[entry["id"]]
-        if state == "none" and (customer, seq) not in kept and times:
+        if state == "none" and seq < forgotten[customer] and times:
             state = "sent"  # Redis forgot it by now; the receiver did not
         report.counts["delivered"] += times > 0
         report.counts["repeated"] += max(0, times - 1)

@@ -15,7 +15,7 @@ from bench.report import Broken
 KILLS = ("kill router", "kill redis", "kill router", "kill bot")
 CUTS = ("cut redis", "cut front")
 MOODS = ("slow", "failing", "lying", "hanging")
-ONCE = ("end router", "redis full", "disk low", "restart all")
+ONCE = ("end router", "redis full", "disk low", "restart all", "far redis")
 
 
 class Faults:
@@ -29,6 +29,7 @@ class Faults:
             "stop": self._stop,
             "cut redis": self._cut_redis,
             "cut front": self._cut_front,
+            "far redis": self._far_redis,
             "end router": self._end_router,
             "redis full": self._redis_full,
             "disk low": self._disk_low,
@@ -78,6 +79,13 @@ class Faults:
             for front in self._house.fronts:
                 front.cut()
             await asyncio.sleep(self._dice.uniform(0.02, 0.3))
+
+    async def _far_redis(self) -> None:
+        """Its answers come late for a while: between two calls that belong together much may happen."""
+        if self._house.wire:
+            self._house.wire.delay = self._dice.uniform(0.03, 0.08)
+            await asyncio.sleep(3)
+            self._house.wire.delay = 0
 
     async def _mood(self, mood: str) -> None:
         await self._house.set_bot(mood)

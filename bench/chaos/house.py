@@ -120,7 +120,7 @@ class House:
         self.tiny_disk = os.pathsep.join((str(_copy(folder / "tiny", fault, {**QUICK, **TINY_DISK})), str(ROOT)))
         (folder / "redis").mkdir()
         server = (*embedded.command(embedded.find_server(folder), self.socket, folder / "redis"),)
-        self.redis = Part("redis", (*server, "--appendfsync", "everysec"), {}, folder / "redis.log")
+        self.redis = Part("redis", server, {}, folder / "redis.log")
         python = (sys.executable, "-P", "-m")
         self.bot = Part(
             "bot",

@@ -16,6 +16,8 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
+from bench.chaos.links import is_move
+
 ASKED = "chaos:merges"
 
 TAKES = '''"""Takes merges and undos from the chaos harness."""
@@ -97,7 +99,7 @@ class Merger:
         async for key in self._client.scan_iter(match="{*}jr:*", count=1000):
             for _, row in await self._client.xrange(key, count=3):
                 entry = json.loads(row[b"e"])
-                if entry["kind"] == "message" and entry["author"]["kind"] == "customer":
+                if entry["kind"] == "message" and entry["author"]["kind"] == "customer" and not is_move(entry):
                     number = int(entry["content"]["text"].partition("-")[0].removeprefix("v"))
                     if number in self._numbers:
                         self._identities[number] = entry["identity"]

@@ -101,8 +101,17 @@ NO_WAIT = _fault(
 )
 LEFT_WAITING = _fault("what waited stays with the other, too", ("alias", "redis.call('DEL', mb)", ""))
 
-MERGE_CONTROLS = (NO_WAIT, LEFT_WAITING)
+MERGE_CONTROLS = (NO_WAIT, LEFT_WAITING, NO_FREEZE)
 """Those that a whole system shows when its people are merged and parted."""
+
+LINK_CONTROLS = (
+    _fault("a code counts for everybody", ("link_claim", "elseif s[3] ~= ARGV[2] then", "elseif false then")),
+    _fault(
+        "nobody is welcomed",
+        ("adopt", "if arrives then redis.call('RPUSH', mb,", "if false then redis.call('RPUSH', mb,"),
+    ),
+)
+"""Those that it shows when people go on elsewhere by codes."""
 
 MERGE_FAULTS = (
     LEFT_WAITING,

@@ -18,6 +18,8 @@ class Proxy:
         self._server: asyncio.AbstractServer | None = None
         self.cuts = 0
         """Replies that were lost."""
+        self.delay = 0.0
+        """Seconds that every reply takes longer."""
 
     @classmethod
     async def before_socket(cls, listen: Path, upstream: Path) -> Proxy:
@@ -76,5 +78,7 @@ class Proxy:
                 if reply_to in self._doomed:
                     self.cuts += 1
                     return
+                if reply_to and self.delay:
+                    await asyncio.sleep(self.delay)
                 writer.write(chunk)
                 await writer.drain()

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from bench.chaos import checker
 from bench.chaos.faults import CUTS, KILLS, MOODS, ONCE, Faults
 from bench.chaos.house import House, until
+from bench.chaos.linker import Linker
 from bench.chaos.merger import ASKED, Merger
 from bench.chaos.planted import Fault
 from bench.chaos.shop import SAFE, UNSAFE, Shopper
@@ -29,6 +30,8 @@ class Plan:
     visitors: int = 40
     merges: float = 0
     """Mean seconds between two merges or undos that are asked for; 0: none."""
+    links: float = 0
+    """Mean seconds between two codes by which somebody new comes; 0: none."""
     drain: float = 60
     """Seconds after which what has not been answered will never be."""
 
@@ -42,21 +45,23 @@ def planned(
     moods: int = 0,
     once: Sequence[str] = (),
     merges: float = 0,
+    links: float = 0,
 ) -> Plan:
     """So many of each, well mixed."""
     dice = random.Random(seed)  # noqa: S311  no secret
     found = [KILLS[i % len(KILLS)] for i in range(kills)] + ["stop"] * stops
     found += [CUTS[i % len(CUTS)] for i in range(cuts)] + [MOODS[i % len(MOODS)] for i in range(moods)] + list(once)
     dice.shuffle(found)
-    return Plan(tuple(found), seed, merges=merges)
+    return Plan(tuple(found), seed, merges=merges, links=links)
 
 
 def short(seed: int) -> Plan:
-    return planned(6, 3, seed, cuts=4, moods=3, once=("end router", "redis full"), merges=0.2)
+    return planned(6, 3, seed, cuts=4, moods=3, once=("end router", "redis full"), merges=0.2, links=0.5)
 
 
 def long(kills: int, stops: int, seed: int) -> Plan:
-    return planned(kills, stops, seed, cuts=kills // 2, moods=kills // 4, once=ONCE * max(1, kills // 25), merges=0.3)
+    once = ONCE * max(1, kills // 25)
+    return planned(kills, stops, seed, cuts=kills // 2, moods=kills // 4, once=once, merges=0.3, links=1)
 
 
 async def run(plan: Plan, fault: Fault | None = None, tell: Callable[[str], None] = print) -> checker.Report:
@@ -72,20 +77,25 @@ async def run(plan: Plan, fault: Fault | None = None, tell: Callable[[str], None
                 over = asyncio.Event()
                 talking = [asyncio.ensure_future(visitor.talk(http, over)) for visitor in visitors]
                 merging = asyncio.ensure_future(_merging(house, plan, visitors))
+                linker = Linker(http, _makers(visitors), house.ports, random.Random(plan.seed + 8), plan.links)  # noqa: S311
+                linking = asyncio.ensure_future(linker.run(over)) if plan.links else None
                 try:
                     await _disturb(house, plan, dice, tell)
                     over.set()
                     merging.cancel()
                     async with asyncio.timeout(plan.drain):
-                        await asyncio.gather(*talking)
+                        await asyncio.gather(*talking, *([linking] if linking else []))
                     drained = await _drained(house, visitors, plan.drain)
                 except TimeoutError as error:
                     raise Broken("visitors could not finish what they had begun") from error
                 finally:
-                    for task in (*watching, *talking, merging):
+                    linker.stop()
+                    tasks = (*watching, *talking, merging, *([linking] if linking else []))
+                    for task in tasks:
                         task.cancel()
-                    await asyncio.gather(*watching, *talking, merging, return_exceptions=True)
-            report = await checker.everything(house.client, visitors, house.asked, house.receiver)
+                    await asyncio.gather(*tasks, return_exceptions=True)
+            report = await checker.everything(house.client, visitors, house.asked, house.receiver, linker.came)
+            report.counts["disputed"] = linker.disputed
             died = sum(name in MAY_CUT_A_SEND for name in plan.faults)
             if report.counts["unknown"] > died:
                 report.add("unknown", f"more than the {died} kills and stops explain")
@@ -110,6 +120,10 @@ def _visitors(plan: Plan, ports: Sequence[int]) -> list[Visitor]:
         else:
             found.append(Visitor(n, ports, dice, watches=n % 2 == 0))
     return found
+
+
+def _makers(visitors: Sequence[Visitor]) -> list[Visitor]:
+    return [visitor for visitor in visitors if not visitor.watches and not isinstance(visitor, Shopper)]
 
 
 async def _merging(house: House, plan: Plan, visitors: Sequence[Visitor]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.chaos.links import is_apology, is_move
 from bench.chaos.merger import all_merges, undone_merges
 from bench.chaos.seen import Customer, Report
 
@@ -96,6 +97,8 @@ class _Said:
 
     def note(self, customer: str, entry: dict[str, Any]) -> None:
         match entry["author"]["kind"]:
+            case "customer" if is_move(entry):
+                pass
             case "customer":
                 self.texts[entry["identity"]].append(entry["content"]["text"])
             case "bot":
@@ -103,7 +106,7 @@ class _Said:
                 who, _, number = answer["turn"].rpartition(".")
                 self.turns[who].append(int(number))
                 self.answered[entry["identity"]] += answer["text"].split("\n")
-            case _ if entry["content"]["type"] == "buttons":
+            case _ if is_apology(entry):
                 # An apology that was written anew stands with another customer than its turn.
                 self.excused.add(entry["identity"])
             case _:

@@ -1,4 +1,4 @@
-"""The short chaos: routers, Redis and a bot under kills, stops, cuts and merges; and controls that must be caught."""
+"""The short chaos: routers, Redis and a bot under kills, stops, cuts, codes and merges; and controls to be caught."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import pytest
 
 from bench.chaos.__main__ import control_plan
-from bench.chaos.planted import NO_DEDUPE, NO_WAIT
+from bench.chaos.planted import LINK_CONTROLS, NO_DEDUPE, NO_FREEZE, NO_WAIT, Fault
 from bench.chaos.run import Plan, planned, run
 
 SEED = int(os.environ.get("SEGUE_SEED", "1"))
@@ -22,13 +22,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 async def test_nothing_is_lost_doubled_or_reordered_under_kills_stops_and_cuts() -> None:
-    plan = planned(6, 3, SEED, cuts=4, moods=3, once=("redis full",), merges=0.2)
+    plan = planned(6, 3, SEED, cuts=4, moods=3, once=("redis full",), merges=0.2, links=0.5)
     report = await run(plan)
     assert report.problems == []
     assert report.counts["accepted"] > 300, "too few messages were accepted to say anything"
     assert report.counts["cuts"] > 20
     assert report.counts["merges"] > 10
     assert report.counts["undos"] > 2
+    assert report.counts["linked"] > 10
+    assert report.counts["disputed"] > 0
 
 
 async def test_the_checker_catches_a_router_without_dedupe() -> None:
@@ -41,3 +43,14 @@ async def test_the_checker_catches_a_merge_that_waits_for_no_turn() -> None:
     plan = control_plan(NO_WAIT, SEED)
     report = await run(plan, NO_WAIT)
     assert any(problem.startswith("rerun") for problem in report.problems)
+
+
+async def test_the_checker_catches_a_merge_without_a_freeze() -> None:
+    report = await run(control_plan(NO_FREEZE, SEED), NO_FREEZE)
+    assert report.problems
+
+
+@pytest.mark.parametrize("fault", LINK_CONTROLS, ids=lambda fault: fault.name)
+async def test_the_checker_catches_codes_that_are_good_for_two_or_welcome_nobody(fault: Fault) -> None:
+    report = await run(control_plan(fault, SEED), fault)
+    assert report.problems
