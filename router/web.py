@@ -7,7 +7,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
 from aiohttp import hdrs, web
@@ -146,10 +146,36 @@ class Health:
 
 
 def application(routes: Sequence[web.RouteDef], refusal: type[Exception]) -> web.Application:
-    """The application of one process. `refusal` is a connector's own answer, with `status` and `retry_after`."""
+    """The application of one process. `refusal` is a connector's own answer, with `status` and `retry_after`.
 
-    @web.middleware
-    async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    Each handler is wrapped, in place of a middleware: that costs every message a context and two calls more.
+    """
+    app = web.Application(client_max_size=64 * 1024)
+    app.router.add_routes(
+        [
+            # No class of views is among them.
+            web.RouteDef(route.method, route.path, _answering(cast("Handler", route.handler), refusal), route.kwargs)
+            for route in routes
+        ]
+    )
+    known = tuple(app.router.resources())
+
+    async def nowhere(request: web.Request) -> web.StreamResponse:
+        allowed: set[str] = set()
+        for resource in known:
+            allowed |= (await resource.resolve(request))[1]
+        if allowed:
+            raise web.HTTPMethodNotAllowed(request.method, allowed)
+        raise web.HTTPNotFound
+
+    app.router.add_route("*", "/{path:.*}", _answering(nowhere, refusal))
+    return app
+
+
+def _answering(handler: Handler, refusal: type[Exception]) -> Handler:
+    """The handler, whose errors are answers too."""
+
+    async def answers(request: web.Request) -> web.StreamResponse:
         try:
             response = await handler(request)
         except NotAuthentic as error:
@@ -176,9 +202,7 @@ def application(routes: Sequence[web.RouteDef], refusal: type[Exception]) -> web
                 headers["Referrer-Policy"] = "same-origin"
         return response
 
-    app = web.Application(middlewares=[answer_errors], client_max_size=64 * 1024)
-    app.router.add_routes(routes)
-    return app
+    return answers
 
 
 def problem(
