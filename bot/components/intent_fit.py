@@ -6,19 +6,34 @@ some whole intents, whose examples then are what out of scope looks like. Everyt
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+import math
+import re
+from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from bot.components.intent_model import Confidence, IntentModel, Kernel, Signs, Vectors, encoder_words
+from bot.components.intent_model import (
+    RIGHT_SIGNS,
+    SCOPE_SIGNS,
+    Confidence,
+    IntentModel,
+    Kernel,
+    Signs,
+    Vectors,
+    encoder_words,
+)
 from bot.components.sentence_top import Adapting, adapted, vectors_of
 from bot.components.sentence_vectors import Sentence, SentenceEncoder
 from bot.components.sparse_features import SparseFeatures
 from bot.components.spelling import Speller
+from bot.components.words import STAND_INS, fold, surfaces_of
 
 # Fewer intents than these cannot do without some of them.
 _FEWEST_TO_LEAVE_OUT = 8
 _AT_ONCE = 24
+# Where a name like cardArrival has its words.
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_HELD = 1e9  # a pull against which nothing moves
 _LEFT_OUT = 6  # one intent in so many is left out in a fold
 
 
@@ -61,6 +76,31 @@ def read_corpus(examples: Sequence[Tuple[str, str]], speller: Speller, encoder: 
         np.array([one.features for one in read], dtype=np.float32) if read else None,
         np.array([one.pieces for one in read], dtype=np.int64) if read else None,
     )
+
+
+def names_as_examples(
+    examples: Sequence[Tuple[str, str]], lexicon: Collection[str], until: int, leave_out: Collection[str] = ()
+) -> List[Tuple[str, str]]:
+    """The examples, and beside them what the intents are called, where examples are few: a name says what they share.
+
+    `until`: on the average no more examples an intent than these. A name counts when half of its words at least are
+    words of the examples or of the encoder; "faq_17_b" says nothing. `leave_out`: intents whose names say nothing.
+    """
+    intents = sorted({intent for _, intent in examples})
+    if not intents or len(examples) > until * len(intents):
+        return list(examples)
+    said = {fold(word) for text, _ in examples for word in surfaces_of(text)}
+    named: List[Tuple[str, str]] = []
+    for intent in intents:
+        name = _HUMP.sub(" ", intent)
+        words = surfaces_of(name)
+        known = [
+            len(word) > 1 and word not in STAND_INS and (fold(word) in said or word in lexicon or fold(word) in lexicon)
+            for word in words
+        ]
+        if intent not in leave_out and words and 2 * sum(known) >= len(words):
+            named.append((name, intent))
+    return [*examples, *named]
 
 
 def _read_all(encoder: SentenceEncoder, sentences: List[List[str]]) -> List[Sentence]:
@@ -179,26 +219,31 @@ def try_held_out(
 
 
 def fit_confidence(tried: Sequence[Tried], prior: Confidence, settings: Dict[str, Any]) -> Confidence:
-    """Logistic regression drawn to the prior: the less data, the more it is the prior's.
+    """Two logistic regressions drawn to the prior: the less data, the more they are the prior's.
 
-    The weights are learned as if the part `weighed_share` of all messages were out of scope, so that being near counts
-    beside being ahead; then the height alone as if it were `outside_share`, which is what a customer may be like.
+    Being in scope is learned as if the part `outside_share` of all messages were not; being right is learned of
+    messages in scope alone.
     """
     if not tried:
         return prior
     signs = (np.array([one.signs for one in tried]) - prior.means) / prior.spreads
     right = np.array([one.right for one in tried], dtype=float)
     outside = np.array([one.outside for one in tried])
-    start = np.append(prior.weights, prior.bias)
-    pull = np.append(np.full(len(prior.weights), settings["prior_strength"]), settings["prior_strength"] / 10)
-    # Intents that were left out cannot teach what examples of out of scope tell.
-    pull[Signs._fields.index("inside")] *= 20
     design = np.hstack([signs, np.ones((len(tried), 1))])
-    found = _logistic(design, right, _balance(outside, settings["weighed_share"]), start, pull)
-    # Weights that may not move any more, and a bias that may.
-    pull[:-1] = 1e9
-    found = _logistic(design, right, _balance(outside, settings["outside_share"]), found, pull)
-    return prior._replace(weights=found[:-1], bias=float(found[-1]))
+    starts = np.hstack([prior.weights, prior.bias[:, None]])
+    scope, rest = (_pull(signs_used, settings["prior_strength"]) for signs_used in (SCOPE_SIGNS, RIGHT_SIGNS))
+    first = _logistic(design, ~outside, _balance(outside, settings["outside_share"]), starts[0], scope)
+    second = starts[1]
+    if not outside.all():
+        second = _logistic(design[~outside], right[~outside], np.ones(int((~outside).sum())), second, rest)
+    found = np.array([first, second])
+    return prior._replace(weights=found[:, :-1], bias=found[:, -1])
+
+
+def _pull(used: Sequence[str], strength: float) -> np.ndarray:
+    """How much the weights, and last the bias, are drawn to where they start; those of other signs stay there."""
+    weights = [strength if name in used else _HELD for name in Signs._fields]
+    return np.array([*weights, strength / 10])
 
 
 def _balance(outside: np.ndarray, share: float) -> np.ndarray:
@@ -241,12 +286,13 @@ def fit(
     examples: Sequence[Tuple[str, str]], encoder: Optional[SentenceEncoder], settings: Dict[str, Any], prior: Confidence
 ) -> IntentModel:
     """The model of these examples (text, intent)."""
-    lexicon = encoder.pieces.whole_words() if encoder else ()
+    lexicon: Collection[str] = encoder.pieces.whole_words() if encoder else ()
+    examples = names_as_examples(examples, lexicon, settings["names_until"], settings["out_of_scope"])
     speller = Speller.of([text for text, _ in examples], lexicon)
     corpus = read_corpus(examples, speller, encoder)
     # With many examples the encoder's own vectors are near enough, and moving them costs more than it gives.
     each = len(corpus.labels) / max(len(corpus.intents), 1)
-    settings = {**settings, "adapt_share": min(1.0, settings["adapt_whole_until"] / max(each, 1))}
+    settings = {**settings, "adapt_share": min(1.0, math.sqrt(settings["adapt_whole_until"] / max(each, 1)))}
     tried = try_held_out(corpus, speller, encoder, settings, prior)
     model = fit_machine(corpus, speller, encoder, settings, prior)
     model.confidence = fit_confidence(tried, prior, settings)

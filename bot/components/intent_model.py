@@ -1,13 +1,15 @@
 """What the hybrid classifier knows after training, and how it reads a message; numpy only.
 
 A score for each intent is a kernel machine's: a linear one over words and pieces of words, and one over the cosines
-between the message's sentence vector and those of the examples. A logistic regression over signs of doubt (how high,
-how far ahead, how near to an example, how much of it known) makes of the scores how likely the first intent is right.
+between the message's sentence vector and those of the examples. Two logistic regressions over signs of doubt (how high,
+how near to an example, how far ahead of out of scope; how far ahead of the next intent) make of the scores how likely
+the first intent is right.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -28,35 +30,40 @@ NO_OUTSIDE = 0.4
 
 
 class Signs(NamedTuple):
-    """What tells a right answer from a wrong one, of the likeliest intent in scope.
-
-    `nearest` and `own_lead` are 0 where there is no encoder.
-    """
+    """What tells a right answer from a wrong one, of the likeliest intent in scope."""
 
     score: float
+    """How high all scores in scope are together: heat · log Σ exp(score / heat), the energy of Liu et al. 2020. The
+    highest alone would be low for a message between two intents, which is no less in scope for that."""
     lead: float
-    """How far the score is ahead of the next one in scope."""
+    """How far the highest score is ahead of the next one in scope."""
     known: float
     """The share of the message that the examples are made of."""
     nearest: float
-    """Cosine to the nearest example."""
-    own_lead: float
-    """How much nearer the first intent's nearest example is than any other intent's; below 0 when it is not."""
+    """Cosine to the nearest example; 0 where there is no encoder."""
     inside: float
-    """How far the score is ahead of out of scope's, below 0 when it is not; `NO_OUTSIDE` where there is none."""
+    """How far the highest score is ahead of out of scope's, below 0 when it is not; `NO_OUTSIDE` where that is none."""
+
+
+# Which signs say that a message is in scope, and which that the first intent is right if it is. A sum of all would
+# count a message between two intents as half out of scope.
+SCOPE_SIGNS, RIGHT_SIGNS = ("score", "nearest", "inside"), ("lead",)
 
 
 class Confidence(NamedTuple):
-    """P(the first intent is right) = sigmoid(weights · (signs − means) / spreads + bias)."""
+    """P(the first intent is right) = P(in scope) · P(right if in scope).
+
+    Each is sigmoid(weights · (signs − means) / spreads + bias): a row of `weights` and a `bias` for each of the two.
+    """
 
     weights: np.ndarray
     means: np.ndarray
     spreads: np.ndarray
-    bias: float
+    bias: np.ndarray
 
     def of(self, signs: Signs) -> float:
-        value = float(self.weights @ ((np.array(signs) - self.means) / self.spreads)) + self.bias
-        return float(1 / (1 + np.exp(-np.clip(value, -30, 30))))
+        values = self.weights @ ((np.array(signs) - self.means) / self.spreads) + self.bias
+        return float((1 / (1 + np.exp(-np.clip(values, -30, 30)))).prod())
 
 
 class Vectors(NamedTuple):
@@ -119,24 +126,21 @@ class IntentModel:
         places, values, known = self.features.row(words)
         scores = values @ self.weights[places]
         if self.vectors is None or self._encoder is None:
-            first, lead, inside = self._standing(scores)
-            return scores, Signs(scores[first], lead, known, 0, 0, inside)
+            return scores, self._signs(scores, known, 0.0)
         sentence = sentence or self._encoder.read(encoder_words(words))
         features, pieces = sentence.features[None, :], np.array([sentence.pieces])
         vector = vectors_of(self.vectors.top, self._encoder.top_bias, features, pieces)[0]
         cosines = self.vectors.examples @ vector
         scores = scores + self.kernel.of(cosines) @ self.vectors.shares
-        first, lead, inside = self._standing(scores)
-        mine = self.labels == first
-        own, others = _highest(cosines[mine]), _highest(cosines[~mine])
-        return scores, Signs(scores[first], lead, known, max(own, others), own - others, inside)
+        return scores, self._signs(scores, known, float(cosines.max()))
 
-    def _standing(self, scores: np.ndarray) -> Tuple[int, float, float]:
-        """The likeliest intent in scope, how far it is ahead of the next one there, and of out of scope."""
-        order = np.argsort(np.where(self._beyond, np.inf, -scores), kind="stable")
-        first, second = int(order[0]), int(order[1] if (~self._beyond).sum() > 1 else order[0])
-        beyond = float(scores[first] - scores[self._beyond].max()) if self._beyond.any() else NO_OUTSIDE
-        return first, float(scores[first] - scores[second]), beyond
+    def _signs(self, scores: np.ndarray, known: float, nearest: float) -> Signs:
+        inside = scores[~self._beyond]
+        highest = float(inside.max())
+        energy = highest + self.heat * math.log(float(np.exp((inside - highest) / self.heat).sum()))
+        lead = highest - float(np.partition(inside, -2)[-2]) if len(inside) > 1 else 0.0
+        ahead = highest - float(scores[self._beyond].max()) if self._beyond.any() else NO_OUTSIDE
+        return Signs(energy, lead, known, nearest, ahead)
 
     def rank(self, text: str) -> List[Tuple[str, float]]:
         """Intents and confidences, the likeliest first."""
@@ -155,12 +159,13 @@ class IntentModel:
         believed = min(1.0, signs.known / self._least_known) if words else 0.0
         sure = self.confidence.of(signs) * believed
         # The others keep their odds against the first: two equal scores are two equal confidences.
-        shares = np.minimum(np.exp((scores - signs.score) / self.heat), 1) * sure
-        ahead = self._beyond & (scores > signs.score)
+        inside = float(scores[~self._beyond].max())
+        shares = np.minimum(np.exp((scores - inside) / self.heat), 1) * sure
+        ahead = self._beyond & (scores > inside)
         if ahead.any():
             # Out of scope is believed by the same signs; gibberish, which is near to nothing, is not that either.
             highest = float(scores[ahead].max())
-            own = signs._replace(score=highest, lead=highest - signs.score, inside=NO_OUTSIDE)
+            own = signs._replace(score=max(highest, signs.score), lead=highest - inside, inside=NO_OUTSIDE)
             shares[ahead] = max(self.confidence.of(own) * believed, sure)
         order = np.lexsort((-scores, -shares))
         return [(self.intents[place], float(shares[place])) for place in order]
@@ -176,14 +181,14 @@ class IntentModel:
             "heat": self.heat,
             "least_known": self._least_known,
             "outside": self.outside,
-            "bias": self.confidence.bias,
+            "bias": self.confidence.bias.tolist(),
         }
         (folder / "words.json").write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
         arrays = {
             "labels": self.labels,
             "idf": self.features.weights,
             "weights": self.weights,
-            "confidence": np.array(self.confidence[:3]),
+            "confidence": np.vstack(self.confidence[:3]),
         }
         if self.vectors is not None:
             arrays.update({f"top_{name}": values for name, values in self.vectors.top.items()})
@@ -214,11 +219,9 @@ class IntentModel:
             kernel=Kernel(*known["kernel"]),
             heat=known["heat"],
             least_known=known["least_known"],
-            confidence=Confidence(*arrays["confidence"], bias=known["bias"]),
+            confidence=Confidence(
+                arrays["confidence"][:-2], *arrays["confidence"][-2:], bias=np.array(known["bias"], dtype=float)
+            ),
             encoder=encoder,
             outside=known["outside"],
         )
-
-
-def _highest(cosines: np.ndarray) -> float:
-    return float(cosines.max()) if len(cosines) else 0.0

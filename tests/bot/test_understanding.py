@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.components import hybrid_intents, sentence_vectors
 from bot.components.hybrid_intents import PRIOR, HybridIntentClassifier, encoder_of
-from bot.components.intent_fit import Tried, fit, fit_confidence
+from bot.components.intent_fit import Tried, fit, fit_confidence, names_as_examples
 from bot.components.intent_model import IntentModel, Signs
 from bot.components.sentence_vectors import MOST_PIECES, EncoderMissing, load_encoder
 from bot.components.slang import MAYBE, SLANG
@@ -168,7 +168,7 @@ def test_a_damaged_vocabulary_is_refused(tmp_path):
 def test_confidence_without_data_is_the_prior_and_with_data_follows_them():
     how = HybridIntentClassifier.get_default_config()
     assert fit_confidence([], PRIOR, how) is PRIOR
-    high, low = Signs(0.9, 0.8, 1, 0.9, 0.3, 0.4), Signs(0.2, 0.05, 1, 0.4, 0.0, 0.4)
+    high, low = Signs(0.9, 0.8, 1, 0.9, 0.4), Signs(0.2, 0.05, 1, 0.4, 0.4)
     learned = fit_confidence([Tried(high, True, False), Tried(low, False, True)] * 100, PRIOR, how)
     assert learned.of(high) > 0.9
     assert learned.of(low) < 0.1
@@ -181,15 +181,15 @@ def test_confidence_stays_a_chance_where_signs_tell_everything_apart():
     for number in range(1200):
         right = number % 3 > 0
         near = random.normal(0.9 if right else 0.1, 0.05)
-        tried.append(Tried(Signs(near, near, 1, near, near / 2, near if right else near - 0.9), right, not right))
+        tried.append(Tried(Signs(near, near, 1, near, near if right else near - 0.9), right, not right))
     learned = fit_confidence(tried, PRIOR, HybridIntentClassifier.get_default_config())
     assert np.abs(learned.weights).max() < 5
-    doubtful = learned.of(Signs(0.5, 0.45, 1, 0.5, 0.25, 0.05))
+    doubtful = learned.of(Signs(0.5, 0.45, 1, 0.5, 0.05))
     assert 0.05 < doubtful < 0.95
 
 
 def test_what_is_nearer_to_out_of_scope_is_believed_less():
-    inside, outside = (Signs(0.5, 0.3, 1, 0.7, 0.1, ahead) for ahead in (0.8, -0.2))
+    inside, outside = (Signs(0.5, 0.3, 1, 0.7, ahead) for ahead in (0.8, -0.2))
     assert PRIOR.of(inside) > 2 * PRIOR.of(outside)
 
 
@@ -203,6 +203,30 @@ def test_out_of_scope_stands_first_when_it_scores_highest(encoder):
     assert ranking[0][0] == "out_of_scope"
     assert max(confidence for intent, confidence in ranking if intent != "out_of_scope") < 0.5
     assert sorted((confidence for _, confidence in ranking), reverse=True) == [c for _, c in ranking]
+
+
+def test_what_few_examples_share_is_also_said_by_the_name_of_the_intent():
+    examples = [
+        ("onde está", "rastrear_pedido"),
+        ("cadê", "rastrear_pedido"),
+        ("oi", "faq_17_b"),
+        ("?", "out_of_scope"),
+    ]
+    lexicon = {"pedido", "out", "of", "scope", "card", "arrival"}
+    assert names_as_examples(examples, lexicon, 2, ["out_of_scope"]) == [
+        *examples,
+        ("rastrear_pedido", "rastrear_pedido"),
+    ]
+    assert names_as_examples([("hm", "cardArrival")], lexicon, 2) == [
+        ("hm", "cardArrival"),
+        ("card Arrival", "cardArrival"),
+    ]
+    assert names_as_examples(examples, lexicon, 1) == examples
+
+
+def test_a_message_between_two_intents_is_in_scope_and_yet_doubtful():
+    plain, between, odd = (Signs(0.85, 0.8, 1, 0.9, 0.7), Signs(0.85, 0.0, 1, 0.9, 0.7), Signs(0.4, 0.5, 1, 0.4, -0.1))
+    assert PRIOR.of(plain) > PRIOR.of(between) > PRIOR.of(odd)
 
 
 @settings(max_examples=150, deadline=None)
