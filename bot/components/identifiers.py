@@ -68,12 +68,37 @@ _SIZE_NAMED = re.compile(
 )
 # After an article only what shoes and clothes have: "o 41", "pelo 39", "in large", "no 38".
 _SIZE_ARTICLE = re.compile(
-    r"\b(?:[dn]?[oa]|pel[oa]|um|uma|em|an?|the|in|or|ou)\s(3[2-9]|4[0-8]|small|medium|large)"
+    r"\b(?:[dn]?[oa]|pel[oa]|um|uma|em|an?|the|in|or|ou|only|s[oó])\s(3[2-9]|4[0-8]|small|medium|large)"
     r"(?![\w/-]|[.,]\d)(?!\s(?:reais|real|dias|days|horas|minutos|hours|parcelas|vezes|%))",
     re.IGNORECASE,
 )
 _SIZE_ALONE = re.compile(rf"(?<![\w$/-])(?:{_LETTERS})(?![\w/-])", re.IGNORECASE)
 _SIZE_LETTER = re.compile(r"(?<![\w$/'’&.-])[PMGSL](?![\w/'’&.-])")
+
+# A bare number of shoes or clothes, and what must be said beside it: a thing that is worn, or how it fits.
+_SIZE_BARE = re.compile(
+    r"(?<![\w$€#.,/:%-])(?<!n[º°o.]\s)(3[2-9]|4[0-9])(?![\w/:%º°-]|[.,]\d)"
+    r"(?!\s?(?:reais|real|pila|dollars?|bucks|dias?|days?|horas?|hours?|h\b|min|anos|years?|cm|mm|kg|g\b|inch|pol|"
+    r"parcelas|vezes|times|pontos|points|unidades|pe[çc]as|%))",
+    re.IGNORECASE,
+)
+_WORN = re.compile(
+    r"\b(?:sapat\w+|t[eê]nis|chinel\w+|sand[aá]li\w+|bot(?:as?|inha)|tamanc\w+|sapatilh\w+|cal[çc](?:as?|ados?|o|ar|ei)|"
+    r"bermud\w+|shorts?|sai(?:as?)|vestid\w+|ve(?:ste|stir|stia)|camis\w+|blus\w+|jaquet\w+|casac\w+|suti[aã]s?|mai[oô]s?|"
+    r"biqu[ií]n\w+|us[ao]|numera[çc][aã]o|tamanhos?|apert\w+|shoes?|sneakers?|trainers?|boots?|sandals?|heels|jeans|"
+    r"trousers|pants|dress|shirts?|bra|swimsuit|coat|jacket|wears?|size|fits?|pinch\w*)\b|"
+    r"\bped[ií] \d\d e (?:veio|chegou)\b",
+    re.IGNORECASE,
+)
+_SIZE_BED = re.compile(
+    r"(?:\b(?:cama|len[çc][oó]l|len[çc][oó]is|colch(?:a|ão|ao)|edredom|fronha)\b[^.?!\n]{0,15}\b(queen|king|casal|solteiro)\b)|"
+    r"\b(queen|king|twin)\b(?=\s(?:size\s)?(?:bed\w*|sheets?|duvet|mattress|linen))",
+    re.IGNORECASE,
+)
+_SIZE_CHILD = re.compile(
+    r"\b(?:infant(?:il|is)|kids|children's|toddlers?)\b[^.?!\n]{0,12}?\b(\d{1,2} (?:anos|meses|years?|months?))\b",
+    re.IGNORECASE,
+)
 
 _COLORS = frozenset(
     """
@@ -158,6 +183,16 @@ def _traits(text: str) -> Iterator[Found]:
     for pattern in (_SIZE_ALONE, _SIZE_LETTER):
         for match in pattern.finditer(text):
             yield Found("size", match.group().upper(), *match.span())
+    for pattern in (_SIZE_BED, _SIZE_CHILD):
+        for match in pattern.finditer(text):
+            group = match.lastindex or 1
+            yield Found("size", match.group(group).upper(), *match.span(group))
+    if _WORN.search(text):
+        for match in _SIZE_BARE.finditer(text):
+            if not _HOUSE.search(text[max(0, match.start() - 60) : match.start()]) or _WORN.search(
+                text[max(0, match.start() - 20) : match.start()]
+            ):
+                yield Found("size", match.group(), *match.span())
     for match in _WORD.finditer(text):
         if fold(match.group()) in _COLORS:
             yield Found("color", match.group().lower(), *match.span())
@@ -198,7 +233,7 @@ class IdentifierExtractor(GraphComponent, EntityExtractorMixin):
     def get_default_config() -> Dict[Text, Any]:
         """`kinds`: what to report. `slots`: which kind a form's slot asks for, where their names differ."""
         return {
-            "component_version": 2,
+            "component_version": 3,
             "kinds": ["email", "cpf", "order_number"],
             "slots": {"order_proof": "cpf"},
             "time_zone": _ZONE.key,
