@@ -17,7 +17,7 @@ from router.bot import Answer, Bot, Question, Response, joined_window
 from router.bot_workers import BotFailure
 from router.linking import OURS, Linking
 from router.routing import Routing
-from router.store import Claim, Commit, NewEntry, Store, StoreUnavailable
+from router.store import Claim, Commit, NewEntry, OfferedButton, Store, StoreUnavailable
 from router.text import speakable
 from router.voice import Voice
 
@@ -70,6 +70,8 @@ class Turns:
         button = self._button(claim, said) if said else None
         # What it means, by the store; one that is no longer known is words.
         offered = await self.store.find_button(claim.customer, button) if button else None
+        if offered is None and claim.state.get("num"):
+            offered = await self._titled(claim, said)
         payload = offered.payload if offered else None
         if payload and payload.startswith(OURS):
             return await self.linking.tapped(claim, payload)
@@ -160,6 +162,15 @@ class Turns:
         if len(contents) == 1 and isinstance(last, Text) and (offered := claim.state.get("num")):
             return conversation.chosen(last.text, tuple(offered.split(" ")))
         return None
+
+    async def _titled(self, claim: Claim, contents: tuple[Content, ...]) -> OfferedButton | None:
+        """The button whose title was typed in place of its number, while those numbers are the last thing asked."""
+        if len(contents) != 1 or not isinstance(contents[0], Text):
+            return None
+        typed = contents[0].text.strip().casefold()
+        numbered = claim.state.get("num", "").split()
+        offered = await asyncio.gather(*(self.store.find_button(claim.customer, button) for button in numbered))
+        return next((one for one in offered if one and one.title.casefold() == typed), None)
 
     async def _thought(self, claim: Claim, question: Question) -> Answer:
         """The bot's answer. While it thinks the customer sees it typing, and hears "um momento" when it takes long."""

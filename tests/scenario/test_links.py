@@ -133,6 +133,9 @@ async def test_a_code_that_is_no_good_gets_the_same_polite_sentence_and_joins_no
             assert response.status == 204
     await app.says(code)
     await app.sees("Este código não vale mais.")
+    why = {"used": "used", "unknown": "unknown"}.get(how, "expired")
+    events = [str(await store.client.xrange(key)) for key in await store.client.keys("{*}ev")]
+    assert any(f"link.{why}" in one for one in events)
     ana = await store.find_customer(Identity("webhook:main", "ana"))
     assert ana
     assert 1 == len(await store.links.identities(ana))
@@ -249,12 +252,18 @@ async def test_two_logins_are_never_joined_by_themselves(
     customer = await store.find_customer(Identity("webchat:demo", "u:ana"))
     assert customer
     assert ["two_logins"] == list((await store.links.suspected(customer)).values())
+    # Who decides sees it, with the reason.
+    told = await known(house, Identity("webchat:demo", "u:bia"))
+    assert [{"customer": customer, "reason": "two_logins"}] == told["possible_same_person"]
 
 
-async def test_typing_somebodys_mail_joins_nobody(visitor: Visitor, app: App, store: Store) -> None:
-    await visitor.say("meu e-mail é ana@example.com")
-    await app.says("meu e-mail é ana@example.com, sou a mesma pessoa do site")
-    await app.sees("echo: meu e-mail")
+@pytest.mark.parametrize("claim", ["meu e-mail é ana@example.com", "meu telefone é +55 11 98765-4321", "sou Ana Souza"])
+async def test_11_typing_somebodys_mail_phone_or_name_joins_nobody(
+    visitor: Visitor, app: App, store: Store, claim: str
+) -> None:
+    await visitor.say(claim)
+    await app.says(f"{claim}, a mesma pessoa do site")
+    await app.sees(f"echo: {claim}")
     ana = await store.find_customer(Identity("webhook:main", "ana"))
     assert ana
     assert (Identity("webhook:main", "ana"),) == await store.links.identities(ana)

@@ -167,7 +167,7 @@ async def _begins(store: Store, word: str) -> bool:
 
 
 @pytest.mark.parametrize("account", [{"shows": ["text"], "most_buttons": 0, "most_rows": 0}])
-async def test_buttons_become_numbers_and_a_typed_number_selects_while_they_are_the_last_thing_asked(
+async def test_26_buttons_become_numbers_and_a_typed_number_or_title_selects_while_they_are_the_last_thing_asked(
     shop: Shop, bot: FakeBot
 ) -> None:
     def rule(asked: dict[str, Any]) -> dict[str, Any]:
@@ -182,14 +182,14 @@ async def test_buttons_become_numbers_and_a_typed_number_selects_while_they_are_
         return says(f"recebi {message.get('payload') or message['text']}")
 
     bot.rule = rule
-    for text in ("menu", "2", "2"):
+    for number, text in enumerate(("menu", "2", "2", "menu", " entrega ", "entrega"), start=1):
         await shop.says(text)
-        before = len(shop.shown)
-        await until(lambda before=before: len(shop.shown) > before or len(shop.shown) == 3)
-    await until(lambda: len(shop.shown) == 3)
+        await until(lambda number=number: len(shop.shown) == number)
     assert shop.shown[0].splitlines()[0] == "Qual?"
     assert "2. Troca" in shop.shown[0]
-    assert shop.shown[1:] == ["recebi /returns", "recebi 2"]
+    assert shop.shown[1:3] == ["recebi /returns", "recebi 2"]
+    # A title that is typed selects too, and so long.
+    assert shop.shown[4:] == ["recebi /delivery", "recebi entrega"]
 
 
 async def test_a_message_survives_a_router_that_ends_before_it_is_delivered(shop: Shop, store: Store) -> None:

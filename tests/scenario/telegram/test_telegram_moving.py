@@ -6,8 +6,8 @@ import pytest
 from fakes.bot import FakeBot, says
 from fakes.telegram_api import TelegramApi
 from fakes.waiting import until
-from scenario.conftest import Clock, Visitor
-from scenario.moving import invited, redeemed, sees, taps
+from scenario.conftest import Clock, House, Visitor
+from scenario.moving import invited, known, redeemed, sees, taps
 
 from connectors.contract import Identity
 from router.store import Store
@@ -82,7 +82,7 @@ async def test_only_from_now_on_is_chosen_where_history_is_shown(
 
 
 async def test_what_cannot_be_written_on_telegram_is_said_on_the_page(
-    hooked: TelegramApi, visitor: Visitor, store: Store
+    house: House, hooked: TelegramApi, visitor: Visitor, store: Store
 ) -> None:
     """Somebody blocks the bot between the question and the answer."""
     await visitor.say("oi")
@@ -97,3 +97,5 @@ async def test_what_cannot_be_written_on_telegram_is_said_on_the_page(
     assert {"un:telegram:main/427770117": "blocked"} == await store.state(mine, "un:telegram:main/427770117")
     notes = [row.entry.reason for row in await store.journal(mine, limit=200) if row.entry.kind == "note"]
     assert ["unreachable: blocked"] == notes
+    told = await known(house, Identity("telegram:main", str(ANA)))
+    assert {"telegram": "blocked", "webchat": ""} == {one["channel"]: one["unreachable"] for one in told["identities"]}
