@@ -23,7 +23,7 @@ from connectors.contract import Door, FetchesMedia, Ports, ShowsTyping
 from connectors.media import Intake, MediaFolder
 from connectors.registry import Connector, Poller
 from connectors.sealing import Seals
-from connectors.webchat import Brand, Refused
+from connectors.webchat import Brand, Refused, Webchat
 from router.bot import Bot
 from router.docs_pages import Docs
 from router.feed import JournalFeed
@@ -41,7 +41,7 @@ from router.visits import StoredVisits
 from router.voice import Voice
 from router.web import Health, Pages, application
 from router.worker import Worker
-from segue.continuity import continuity
+from segue.continuity import Continuity, continuity
 from segue.keys import load_keys
 from segue.observability import configure_logging
 from segue.polling import Polling
@@ -130,96 +130,122 @@ def _settle_memory() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """What every role has."""
+
+    settings: Settings
+    files: Files
+    hints: Hints
+    store: Store
+    bot: Bot
+    health: Health
+    room: Room
+    door: Ingest
+    channels: Mapping[str, Connector]
+    voice: Voice
+    moving: Continuity
+
+
 @contextlib.asynccontextmanager
 async def router(
     settings: Settings, files: Files, role: Role = "all", bot: Bot | None = None
 ) -> AsyncIterator[web.Application]:
     """Everything of a role built and running behind one application; ended in the opposite order."""
     async with contextlib.AsyncExitStack() as house:
-        hints = Hints(connect(settings.redis.url))
-        house.push_async_callback(hints.close)
-        store = Store(
-            connect(settings.redis.url),
-            lease=int(settings.redis.lease_seconds * 1000),
-            idle=int(settings.conversation.idle_hours * 3_600_000),
-            hints=hints,
-        )
-        house.push_async_callback(store.close)
-        bot = bot or Bot(settings.bot.socket, deadline=settings.bot.deadline_seconds)
-        house.push_async_callback(bot.close)
-        house.push_async_callback(_ended, asyncio.create_task(hints.run(), name="hints"))
-        health = Health(
-            {
-                "redis": _remembered(lambda: _redis_state(store)),
-                "bot": _remembered(lambda: _bot_state(bot)),
-                "actions": _remembered(lambda: _actions_state(settings.actions.socket)),
-            }
-        )
-        room = Room(store, settings.data_dir)
-        digest = Seals(files.keys).digest
-        door = Ingest(
-            store,
-            lambda channel: _burst(settings, channel),
-            health.ready,
-            digest,
-            masked=settings.privacy.masks(),
-            no_room=lambda: room.refusal,
-        )
-        channels = registry.connectors(settings.channels, _ports(settings, files, door, store))
-        for channel in channels.values():
-            await house.enter_async_context(channel)
-
-        voice = _voice(files, channels)
-        moving = continuity(settings, store, voice, channels, digest, str(files.brand.get("time_zone", "UTC")))
-
+        core = await _core(house, settings, files, bot)
+        routes, webchat = core.health.routes(), None
         if role != "worker":
-            health.parts["room"] = _remembered(lambda: _room_state(room))
-        routes = health.routes()
-        close_streams = None
-        room.start()
-        house.push_async_callback(room.stop)
-        if role != "worker":
-            feed = JournalFeed(store, hints)
-            feed.start()
-            house.push_async_callback(feed.stop)
-            webchat = widget(settings, _shown_brand(files), files.keys, door, feed, store, links=moving.invitations)
-            close_streams = webchat.close
-            routes += [*Pages(ROOT / "web", files.embed, settings.shown_sites()).routes(), *webchat.routes()]
-            routes += moving.customers.routes()
-            routes += files.docs.routes()
-            routes += [route for channel in channels.values() for route in channel.routes()]
+            webchat = _edge(house, core)
+            routes += _edge_routes(core, webchat)
         if role != "edge":
-            typing = {account: channel for account, channel in channels.items() if isinstance(channel, ShowsTyping)}
-            turns = Turns(store, bot, voice, moving.linking, moving.routing, moving.invitations.elsewhere, typing)
-            outbox = Outbox(
-                store, channels, hints, elsewhere=moving.routing.failed, spelled_out=moving.invitations.spelled_out
-            )
-            fetching = _fetching(settings, files, store, channels)
-            house.push_async_callback(moving.merging.close)
-            sweeps = Sweeps(store, moving.merging)
-            polling = Polling(store, {account: one for account, one in channels.items() if isinstance(one, Poller)})
-            house.push_async_callback(polling.stop)
-            await _work(house, store, bot, outbox, sweeps, polling, Worker(store, turns, fetching, hints))
+            _work(house, core)
         app = application(routes, Refused)
-        if close_streams:
-            end = close_streams
+        if webchat:
+            end = webchat.close
             app.on_shutdown.append(lambda _: end())
         yield app
 
 
-async def _work(
-    house: contextlib.AsyncExitStack,
-    store: Store,
-    bot: Bot,
-    outbox: Outbox,
-    sweeps: Sweeps,
-    polling: Polling,
-    worker: Worker,
-) -> None:
-    """Messages wait in their mailboxes until there is a bot to ask; an apology for a slow start helps nobody."""
-    house.push_async_callback(outbox.stop)
-    house.push_async_callback(sweeps.stop)
-    house.push_async_callback(worker.stop)
+async def _core(house: contextlib.AsyncExitStack, settings: Settings, files: Files, bot: Bot | None) -> _Core:
+    hints = Hints(connect(settings.redis.url))
+    house.push_async_callback(hints.close)
+    store = Store(
+        connect(settings.redis.url),
+        lease=int(settings.redis.lease_seconds * 1000),
+        idle=int(settings.conversation.idle_hours * 3_600_000),
+        hints=hints,
+    )
+    house.push_async_callback(store.close)
+    bot = bot or Bot(settings.bot.socket, deadline=settings.bot.deadline_seconds)
+    house.push_async_callback(bot.close)
+    house.push_async_callback(_ended, asyncio.create_task(hints.run(), name="hints"))
+    health = Health(
+        {
+            "redis": _remembered(lambda: _redis_state(store)),
+            "bot": _remembered(lambda: _bot_state(bot)),
+            "actions": _remembered(lambda: _actions_state(settings.actions.socket)),
+        }
+    )
+    room = Room(store, settings.data_dir)
+    room.start()
+    house.push_async_callback(room.stop)
+    digest = Seals(files.keys).digest
+    door = Ingest(
+        store,
+        lambda channel: _burst(settings, channel),
+        health.ready,
+        digest,
+        masked=settings.privacy.masks(),
+        no_room=lambda: room.refusal,
+    )
+    channels = registry.connectors(settings.channels, _ports(settings, files, door, store))
+    for channel in channels.values():
+        await house.enter_async_context(channel)
+    voice = _voice(files, channels)
+    moving = continuity(settings, store, voice, channels, digest, str(files.brand.get("time_zone", "UTC")))
+    return _Core(settings, files, hints, store, bot, health, room, door, channels, voice, moving)
+
+
+def _edge(house: contextlib.AsyncExitStack, core: _Core) -> Webchat:
+    """Takes messages and shows the journal."""
+    core.health.parts["room"] = _remembered(lambda: _room_state(core.room))
+    feed = JournalFeed(core.store, core.hints)
+    feed.start()
+    house.push_async_callback(feed.stop)
+    return widget(
+        core.settings,
+        _shown_brand(core.files),
+        core.files.keys,
+        core.door,
+        feed,
+        core.store,
+        links=core.moving.invitations,
+    )
+
+
+def _edge_routes(core: _Core, webchat: Webchat) -> list[web.RouteDef]:
+    pages = Pages(ROOT / "web", core.files.embed, core.settings.shown_sites())
+    routes = [*pages.routes(), *webchat.routes(), *core.moving.customers.routes(), *core.files.docs.routes()]
+    return [*routes, *(route for channel in core.channels.values() for route in channel.routes())]
+
+
+def _work(house: contextlib.AsyncExitStack, core: _Core) -> None:
+    """Turns, outbox, timers, sweeps.
+
+    Messages wait in their mailboxes until there is a bot to ask; an apology for a slow start helps nobody.
+    """
+    store, bot, channels, moving = core.store, core.bot, core.channels, core.moving
+    typing = {account: channel for account, channel in channels.items() if isinstance(channel, ShowsTyping)}
+    turns = Turns(store, bot, core.voice, moving.linking, moving.routing, moving.invitations.elsewhere, typing)
+    worker = Worker(store, turns, _fetching(core.settings, core.files, store, channels), core.hints)
+    outbox = Outbox(
+        store, channels, core.hints, elsewhere=moving.routing.failed, spelled_out=moving.invitations.spelled_out
+    )
+    sweeps = Sweeps(store, moving.merging)
+    polling = Polling(store, {account: one for account, one in channels.items() if isinstance(one, Poller)})
+    for stop in (moving.merging.close, polling.stop, outbox.stop, sweeps.stop, worker.stop):
+        house.push_async_callback(stop)
 
     async def start() -> None:
         if await _format_fits(store):
