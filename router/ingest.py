@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -179,9 +179,7 @@ class Ingest:
             journal=made[16:],
             conversation=str(uuid_utils.uuid7()),
             locale=inbound.locale,
-            origin=msgspec.json.encode(
-                {"locale": inbound.locale, **{name: self.masked(said) for name, said in inbound.origin.items()}}
-            ).decode(),
+            origin=msgspec.json.encode({"locale": inbound.locale, **self._origin(inbound.origin)}).decode(),
         )
 
     async def _customer(self, inbound: Inbound, proposed: CustomerId) -> CustomerId:
@@ -207,6 +205,9 @@ class Ingest:
             typed = self.digest("code", code)
             return await self.store.links.named(typed) or typed
         return self.digest("token", link)
+
+    def _origin(self, told: Mapping[str, str]) -> Mapping[str, str]:
+        return {name: self.masked(said) for name, said in told.items()} if self.masked is not str else told
 
     async def _checked(self, customer: CustomerId, content: Content) -> Content:
         if isinstance(content, Choice):
