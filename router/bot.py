@@ -84,13 +84,15 @@ class Bot:
     """Asks the bot's processes. `path` is a unix socket, or a folder of them.
 
     A folder holds one socket a worker, `<generation>-<number>.sock`, and a file `current` that names the generation
-    which takes new turns: so a new model starts beside the old one and loses no turn.
+    which takes new turns: so a new model starts beside the old one and loses no turn. At most so many questions are
+    under way; who comes later waits, and their deadline begins when they are asked: a bot with much to do is not slow.
     """
 
-    def __init__(self, path: Path, *, deadline: float = 10.0, second_after: float = 4.0) -> None:
+    def __init__(self, path: Path, *, deadline: float = 10.0, second_after: float = 4.0, at_once: int = 64) -> None:
         self._path = path
         self._deadline = deadline
         self._second_after = second_after
+        self._room = asyncio.Semaphore(at_once)
         self._workers: dict[Path, BotWorker] = {}
         self._retired: list[BotWorker] = []
         self._looked = float("-inf")
@@ -111,7 +113,8 @@ class Bot:
         The turn is pure: a worker that is gone is replaced by another, a slow one gets a second one beside it.
         """
         body = _body(question)
-        raw = await self._first_answer(body)
+        async with self._room:
+            raw = await self._first_answer(body)
         try:
             return self._read.decode(raw)
         except msgspec.DecodeError as error:

@@ -27,7 +27,11 @@ MERGE_PAUSE = 300
 
 
 class Worker:
-    """Runs until stopped; `stop` finishes what is under way and gives the rest back."""
+    """Runs until stopped; `stop` finishes what is under way and gives the rest back.
+
+    At most `at_once` customers are held, more than the bot is asked about at once: a claim that can be held comes with
+    its message and costs no script of its own. So many wait for a lease to end (15 s) when the process is killed.
+    """
 
     def __init__(self, store: Store, turns: Turns, fetching: Fetching, hints: Hints, *, at_once: int = 256) -> None:
         self._store = store

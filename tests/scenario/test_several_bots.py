@@ -118,6 +118,26 @@ async def test_with_nobody_there_the_question_waits_for_its_deadline(workers: Wo
     await bot.close()
 
 
+async def test_who_waits_for_a_bot_with_much_to_do_is_not_given_up(workers: Workers) -> None:
+    """Ten questions, two at a time, each of half the deadline: the last waits twice as long as it, and is answered."""
+    at_once: list[int] = []
+    under_way = 0
+
+    async def works(asked: dict[str, Any]) -> dict[str, Any]:
+        nonlocal under_way
+        under_way += 1
+        at_once.append(under_way)
+        await asyncio.sleep(0.25)
+        under_way -= 1
+        return says("done")
+
+    (await workers.add("g1", 0)).rule = works
+    bot = Bot(workers.folder, deadline=0.5, second_after=5, at_once=2)
+    assert await asyncio.gather(*(answered_by(bot) for _ in range(10))) == ["done"] * 10
+    assert max(at_once) == 2
+    await bot.close()
+
+
 async def test_a_new_generation_takes_new_turns_and_the_old_one_finishes_its_own(workers: Workers, bot: Bot) -> None:
     go_on = asyncio.Event()
     began = asyncio.Event()
