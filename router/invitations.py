@@ -67,6 +67,7 @@ class Invitations:
             customer = await self._customer(identity, known)
             identities = await self.store.links.identities(customer)
             chosen = (await self.store.state(customer, "to")).get("to")
+            since = [await self._since(customer, one) for one in identities]
         except (StoreUnavailable, Moving) as error:
             raise TryAgain("the store does not answer") from error
         return tuple(
@@ -75,9 +76,9 @@ class Invitations:
                 account=one.account,
                 here=one == identity,
                 chosen=str(one) == chosen,
-                since=made_at(customer),
+                since=at,
             )
-            for one in identities
+            for one, at in zip(identities, since, strict=True)
         )
 
     async def unlink(self, identity: Identity, known: CustomerId, which: str) -> bool:
@@ -135,6 +136,11 @@ class Invitations:
             await self.store.links.choose(customer, chosen)
         except (StoreUnavailable, Moving) as error:
             raise TryAgain("the store does not answer") from error
+
+    async def _since(self, customer: CustomerId, identity: Identity) -> Milliseconds:
+        """When this identity was first known: as a customer of its own, if it came by a merge."""
+        came = await self.linking.merging.brought(customer, identity)
+        return await self._since(came, identity) if came else made_at(customer)
 
     async def _customer(self, identity: Identity, known: CustomerId) -> CustomerId:
         found = await self.store.find_customer(identity) or known

@@ -210,7 +210,7 @@ class Linking:
             return too_late
         record, first = found
         try:
-            self.merging.soon(await self.merging.undo(claim.customer, first.id))
+            self.merging.soon(await self.merging.undo(claim.customer, first.id, disputed=True))
         except NotUndone:
             return too_late
         if first.id != record.id:

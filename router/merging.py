@@ -95,9 +95,19 @@ class Merging:
         except (Moving, Moved) as error:
             raise Busy(survivor) from error
 
-    async def undo(self, survivor: CustomerId, merge: str) -> Merge:
-        """Begins to take a merge back; `drive` does it. Raises `NotUndone` with a sentence, `Busy`, `Erased`."""
-        return await self._merges.unmerge(survivor, merge)
+    async def undo(self, survivor: CustomerId, merge: str, *, disputed: bool = False) -> Merge:
+        """Begins to take a merge back; `drive` does it. Raises `NotUndone` with a sentence, `Busy`, `Erased`.
+
+        `disputed`: who made the code says that it was not them; what their dialogue knows does not stay behind.
+        """
+        return await self._merges.unmerge(survivor, merge, disputed=disputed)
+
+    async def brought(self, customer: CustomerId, identity: Identity) -> CustomerId | None:
+        """Whose identity it was before a merge brought it here; None for one that is here from the beginning."""
+        for one in await self._merges.all(customer):
+            if one.survivor == customer and one.phase in _IN_FORCE and str(identity) in one.identities.split():
+                return one.other
+        return None
 
     async def find(self, customer: CustomerId, merge: str) -> Merge | None:
         """The record of a merge that concerns this customer, also when its survivor was taken over since."""

@@ -330,10 +330,11 @@ def for_unmerge(c: CustomerId) -> tuple[str, ...]:
     return (state(c), merges(c), merges_under_way(shard_of(c)))
 
 
-def for_split(c: CustomerId) -> tuple[str, ...]:
+def for_split(c: CustomerId, merge: str = "") -> tuple[str, ...]:
     """Behind these stand lane and head of each account."""
     s = shard_of(c)
-    return (state(c), identities(c), journal(c), mailbox(c), run(s), events(s), merges(c), lanes_run(s))
+    mine = (state(c), identities(c), journal(c), mailbox(c), run(s), events(s), merges(c), lanes_run(s))
+    return (*mine, resting(c, merge), tracker(c))
 
 
 def for_revive(c: CustomerId) -> tuple[str, ...]:

@@ -67,6 +67,8 @@ class Merge(msgspec.Struct, frozen=True):
     moved: str = ""
     """"<their seq>:<ours> …" of what was written anew."""
     undo: int = 0
+    disputed: bool = False
+    """The undo is the maker's refusal: the survivor gets the dialogue that rested, and keeps nothing of the maker's."""
     split: int = 0
     """The entry `unmerged`."""
     left: str = ""
@@ -282,9 +284,12 @@ class Merges:
 
     # ── undo ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def unmerge(self, survivor: CustomerId, merge: str) -> Merge:
-        """Begins the undo. Raises `NotUndone` with a sentence, `Busy`, `Moving`, `Moved`, `Erased`."""
-        answer = await self._run("unmerge", survivor, merge, SWEEP_AFTER, UNDO_LIFE)
+    async def unmerge(self, survivor: CustomerId, merge: str, *, disputed: bool = False) -> Merge:
+        """Begins the undo. Raises `NotUndone` with a sentence, `Busy`, `Moving`, `Moved`, `Erased`.
+
+        `disputed`: what the maker's dialogue knows goes with the maker alone.
+        """
+        answer = await self._run("unmerge", survivor, merge, SWEEP_AFTER, UNDO_LIFE, int(disputed))
         match answer[0]:
             case b"busy":
                 raise Busy(survivor)
@@ -301,11 +306,13 @@ class Merges:
         """The other's identities leave the survivor; None while it is not quiet. Raises `Erased` and the like."""
         survivor = merge.survivor
         accounts = await accounts_of(self._runner, survivor)
-        touched = list(keys.for_split(survivor))
+        touched = list(keys.for_split(survivor, merge.id))
         for account in accounts:
             touched += [keys.lane(survivor, account), keys.lane_head(survivor, account)]
         members = [keys.lane_member(survivor, account) for account in accounts]
-        answer = await self._runner.run("split", touched, survivor, merge.id, _entry_json.encode(entry), *members)
+        fields = " ".join((*DIALOGUE, "tr_seq"))
+        written = _entry_json.encode(entry)
+        answer = await self._runner.run("split", touched, survivor, merge.id, written, fields, *members)
         if answer[0] == b"busy":
             return None
         return self._record(survivor, answer)

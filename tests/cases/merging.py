@@ -121,9 +121,9 @@ async def merged(store: Store, **how: Any) -> Merge:
     return record
 
 
-async def undone(store: Store, record: Merge) -> Merge:
+async def undone(store: Store, record: Merge, *, disputed: bool = False) -> Merge:
     merging = Merging(store)
-    after = await merging.drive(await merging.undo(record.survivor, record.id))
+    after = await merging.drive(await merging.undo(record.survivor, record.id, disputed=disputed))
     assert after.phase == "undone"
     return after
 

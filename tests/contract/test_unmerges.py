@@ -63,6 +63,39 @@ async def test_who_left_has_identities_journal_and_dialogue_of_their_own_again(t
     assert (await two.journal(OLD))[-1].entry.kind == "unmerged"
 
 
+async def test_of_a_disputed_merge_the_makers_dialogue_goes_with_the_maker_alone(two: Store) -> None:
+    """The finder of a code is the older one, and survives: what the maker's form knew is not left to them."""
+    before = await two.state(OLD, "form", "lang", "cid", "slots")
+    record = await merged(two, maker=NEW, redeemer=OLD, arrive=False)
+    known = {"slots": '{"order_number": "4821"}', "form": "order"}
+    await write(two, OLD, TELEGRAM, "said as one")
+    await turn(two, OLD, reply("answered as one", TELEGRAM, window=b"\x02live", state=known))
+    assert known.items() <= (await two.state(OLD, "form", "slots")).items()
+    await undone(two, record, disputed=True)
+    assert await two.client.get(keys.tracker(OLD)) == b"\x02old"
+    assert await two.state(OLD, "form", "lang", "cid", "slots") == before
+    assert await two.client.get(keys.tracker(NEW)) == b"\x02new"
+    assert await two.client.keys("*rest:*") == []
+
+
+async def test_a_finder_who_had_no_dialogue_has_none_again(two: Store) -> None:
+    await two.client.delete(keys.tracker(OLD))
+    await two.client.hdel(keys.state(OLD), "form", "lang")
+    record = await merged(two, maker=NEW, redeemer=OLD, arrive=False)
+    await undone(two, record, disputed=True)
+    assert await two.client.get(keys.tracker(OLD)) is None
+    assert await two.state(OLD, "form", "slots", "ask") == {}
+
+
+@pytest.mark.parametrize(("maker", "disputed"), [(OLD, True), (NEW, False)])
+async def test_else_the_live_dialogue_stays_with_who_stays(two: Store, maker: CustomerId, disputed: bool) -> None:
+    record = await merged(two, maker=maker, redeemer=OLD if maker == NEW else NEW, arrive=False)
+    await write(two, OLD, TELEGRAM, "said as one")
+    await turn(two, OLD, reply("answered as one", TELEGRAM, window=b"\x02live"))
+    await undone(two, record, disputed=disputed)
+    assert await two.client.get(keys.tracker(OLD)) == b"\x02live"
+
+
 async def test_both_go_on_by_themselves(two: Store) -> None:
     record = await merged(two, arrive=False)
     await undone(two, record)

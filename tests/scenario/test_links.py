@@ -460,3 +460,25 @@ async def test_a_leaked_code_is_refused_also_when_its_finder_has_moved_on_to_som
         await finder.sees("echo: e agora")
         assert not any("só eu" in one for one in finder.shown)
     assert "e agora" not in await victim.texts()
+
+
+async def test_each_channel_says_since_when_it_is_known(
+    house: House, http: aiohttp.ClientSession, app: App, store: Store
+) -> None:
+    """Not since when the customer is, who may have been somebody else before."""
+    await app.says("oi")
+    await app.sees("echo: oi")
+    await asyncio.sleep(0.01)  # ids count in milliseconds
+    visitor = await Visitor(http, house.url).arrive(locale="pt-BR")
+    await visitor.say("oi")
+    apps = await known(house, Identity("webhook:main", "ana"))
+    (key,) = await store.client.keys("identity:webchat:demo/*")
+    pages = await known(house, Identity.parse(key.decode().removeprefix("identity:")))
+    await app.says((await invited(visitor))["code"])
+    await app.sees("Encontrei uma conversa")
+    await app.taps("Sim, fui eu")
+    await app.sees("Continuamos por aqui")
+    async with http.get(f"{visitor.url}/v1/widget/identities", headers=visitor.headers) as response:
+        listed = (await response.json())["identities"]
+    assert {"webhook": apps["since"], "webchat": pages["since"]} == {one["channel"]: one["since"] for one in listed}
+    assert apps["since"] < pages["since"]

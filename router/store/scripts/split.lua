@@ -1,6 +1,8 @@
 -- Promise: the identities of who was taken over leave, with what they had waiting; control and the live dialogue stay.
--- KEYS state, identities, journal, mailbox, run, events, merges, lanes' run, then lane and head of each account …
--- ARGV offset, customer, merge, entry, then the lane members …
+-- Of a merge that was disputed the dialogue of who leaves does not stay: what rested comes back.
+-- KEYS state, identities, journal, mailbox, run, events, merges, lanes' run, resting dialogue, tracker,
+--      then lane and head of each account …
+-- ARGV offset, customer, merge, entry, fields of a dialogue joined by spaces, then the lane members …
 -- Answers {'ok', record} | {'gone', why} | {'busy'} | {'none'}
 local st, id, mb, run, ev, mg, lanes = KEYS[1], KEYS[2], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local customer, merge, t = ARGV[2], ARGV[3], now(ARGV[1])
@@ -12,9 +14,9 @@ local s = redis.call('HMGET', st, 'gone', 'hold', 'bl', 'cid', 'n', 'pv', 'via',
 if s[1] then return {'gone', s[1]} end
 if holder(s[2], t) ~= merge or tonumber(s[3] or 0) > 0 then return {'busy'} end
 local floor = tonumber(s[8] or s[9])
-for i = 10, #KEYS, 2 do
+for i = 12, #KEYS, 2 do
   if redis.call('HGET', KEYS[i], 'phase') == 'sending' then
-    local due = redis.call('ZSCORE', lanes, ARGV[5 + (i - 10) / 2])
+    local due = redis.call('ZSCORE', lanes, ARGV[6 + (i - 12) / 2])
     if due and tonumber(due) > t then return {'busy'} end
   end
 end
@@ -36,9 +38,9 @@ for _, item in ipairs(redis.call('LRANGE', mb, 0, -1)) do
     redis.call('LREM', mb, 1, item)
   end
 end
-for i = 9, #KEYS, 2 do
+for i = 11, #KEYS, 2 do
   local lane, head = KEYS[i], KEYS[i + 1]
-  local member = ARGV[5 + (i - 9) / 2]
+  local member = ARGV[6 + (i - 11) / 2]
   local tried = redis.call('HMGET', head, 'phase', 'pd')
   for place, item in ipairs(redis.call('LRANGE', lane, 0, -1)) do
     local seq, author, parts, control, identity = string.match(item, '^(%d+) (%a)(%d*) (%d+) (.+)$')
@@ -68,6 +70,21 @@ for i = 1, #fields, 2 do
   local prefix, of = string.match(fields[i], '^(%w+):(.+)$')
   if leaving[of] then redis.call('HDEL', st, fields[i]) end
   if leaving[of] or prefix == 'hg' then back[fields[i]] = fields[i + 1] end
+end
+
+if record.disputed and record.maker == record.other then
+  local rest, tr, conversation, window = KEYS[9], KEYS[10], s[4], ''
+  for field in string.gmatch(ARGV[5], '%S+') do
+    if field ~= 'cid' and field ~= 'open' then redis.call('HDEL', st, field) end
+  end
+  local rested = redis.call('HGETALL', rest)
+  for i = 1, #rested, 2 do
+    if rested[i] == 'window' then window = rested[i + 1] else redis.call('HSET', st, rested[i], rested[i + 1]) end
+    if rested[i] == 'cid' then conversation = rested[i + 1] end
+  end
+  if window == '' then redis.call('DEL', tr) else redis.call('SET', tr, window) end
+  redis.call('DEL', rest)
+  if redis.call('HEXISTS', st, 't:idle') == 1 then redis.call('HSET', st, 't:idle', conversation .. ' ' .. s[9]) end
 end
 
 local journal = journal_of(KEYS[3], t, s[5], s[6])

@@ -1,5 +1,6 @@
 -- Promise: the undo of a merge is begun once, of the last one first, and not after its time.
--- KEYS state, merges, merges under way          ARGV offset, customer, merge, ms until a sweep looks, life of an undo
+-- KEYS state, merges, merges under way          ARGV offset, customer, merge, ms until a sweep looks, life of an undo,
+--      whether somebody disputes it (1 or 0)
 -- Answers {'ok', record} | {'gone', why} | {'busy'} | {'later', merge} | {'late'} | {'none'}
 local st, mg = KEYS[1], KEYS[2]
 local customer, merge, t = ARGV[2], ARGV[3], now(ARGV[1])
@@ -17,7 +18,7 @@ for _, one in ipairs(all) do
   local later = cjson.decode(one)
   if later.survivor == customer and later.phase == 'done' and later.seq > record.seq then return {'later', later.id} end
 end
-record.phase, record.undo = 'undoing', t
+record.phase, record.undo, record.disputed = 'undoing', t, ARGV[6] == '1'
 written = cjson.encode(record)
 redis.call('HSET', mg, merge, written)
 redis.call('HSET', st, 'mgo', merge)
