@@ -246,21 +246,37 @@ class Merging:
         await self._end(merge, "intent", "void", "merge.void")
         if not isinstance(gone, Moved):
             return
-        again = str(uuid5(NAMESPACE_OID, merge.id))
-        redeemer = merge.survivor if merge.maker == merge.other else merge.other
         try:
-            begun = await self.begin(
-                again,
-                maker=merge.maker,
-                redeemer=redeemer,
-                source=Identity.parse(merge.source),
-                to=Identity.parse(merge.to),
-                reason=merge.reason,
-                arrive=merge.arrive,
-            )
+            await self._begin_instead(merge)
         except Busy:
-            log.warning("merge.not_begun_again", merge=merge.id, survivor=merge.survivor, other=merge.other)
-            return
+            # Who took the other over is being joined with yet another: it takes a moment, and nobody else remembers.
+            task = asyncio.create_task(self._instead(merge), name=f"merge instead of {merge.id}")
+            self._driving.add(task)
+            task.add_done_callback(self._driven)
+
+    async def _instead(self, merge: Merge) -> Merge:
+        deadline = time.monotonic() + SOON
+        while time.monotonic() < deadline:
+            await asyncio.sleep(_PAUSE * 5)
+            try:
+                await self._begin_instead(merge)
+            except Busy:
+                continue
+            return merge
+        log.warning("merge.not_begun_again", merge=merge.id, survivor=merge.survivor, other=merge.other)
+        return merge
+
+    async def _begin_instead(self, merge: Merge) -> None:
+        """Raises `Busy`."""
+        begun = await self.begin(
+            str(uuid5(NAMESPACE_OID, merge.id)),
+            maker=merge.maker,
+            redeemer=merge.survivor if merge.maker == merge.other else merge.other,
+            source=Identity.parse(merge.source),
+            to=Identity.parse(merge.to),
+            reason=merge.reason,
+            arrive=merge.arrive,
+        )
         if begun:
             self.soon(begun)
 

@@ -27,9 +27,10 @@ from cases.merging import (
     write,
 )
 from fakes.redis_server import RedisServer
+from fakes.waiting import until
 
 from connectors.content import Choice, Text
-from connectors.contract import Author, CustomerId
+from connectors.contract import Author, CustomerId, Identity
 from router.merging import Merging
 from router.store import Bucket, Busy, Commit, Entry, Lane, Moved, Moving, Store, connect, keys
 from router.store.merges import HOLD
@@ -405,4 +406,28 @@ async def test_two_merges_of_one_other_end_with_all_three_as_one(two: Store) -> 
     assert (await merging.drive(two_)).phase == "void"
     await asyncio.gather(*merging._driving)
     assert {await two.kin.home(one) for one in (OLD, NEW, NEWER)} == {OLD}
+    await merging.close()
+
+
+async def test_what_is_begun_instead_waits_for_a_merge_under_way(two: Store) -> None:
+    await write(two, NEWER, WHATSAPP, "oi")
+    newest, sms = CustomerId("0199aaaa-0000-7000-8000-00000000000f"), Identity("webhook:sms", "1")
+    await write(two, newest, sms, "oi")
+    merging = Merging(two)
+    how: dict[str, Any] = {"source": WHATSAPP, "to": TELEGRAM, "reason": "link", "maker": NEWER}
+    one = await merging.begin("m-1", redeemer=OLD, **how)
+    two_ = await merging.begin("m-2", redeemer=NEW, **how)
+    assert one
+    assert two_
+    assert (await merging.drive(one)).phase == "done"
+    between = await merging.begin("m-3", maker=newest, redeemer=OLD, source=sms, to=TELEGRAM, reason="link")
+    assert between
+    assert (await merging.drive(two_)).phase == "void"
+    assert await two.kin.home(NEW) == NEW
+    assert (await merging.drive(between)).phase == "done"
+
+    async def joined() -> bool:
+        return await two.kin.home(NEW) == OLD
+
+    await until(joined)
     await merging.close()
