@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +14,7 @@ import uuid_utils
 from connectors.contract import CustomerId, Identity, Limit, TryAgain
 from router.merging import Merging
 from router.store import Bucket, Busy, Moved, NotMine, Store, StoreUnavailable
-from router.store.kin import at_home
+from router.store.kin import PATIENCE, at_home
 from router.store.merges import LOGIN
 
 Digest = Callable[[str, str], str]
@@ -60,13 +63,22 @@ class StoredVisits:
     async def _asked(
         self, identity: Identity, known: CustomerId, ask: Callable[[CustomerId], Awaitable[Verdict]]
     ) -> Verdict:
-        customer = await self._customer(identity, known)
-        try:
-            return await at_home(customer, ask)
-        except NotMine:
-            # It went back to somebody by an undo, or is nobody's: then there is nothing that could be passed over.
-            owner = await self.store.merges.owner_of(customer, identity)
-            return await at_home(owner, ask) if owner else "ok"
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            customer = await self._customer(identity, known)
+            try:
+                return await at_home(customer, ask)
+            except NotMine:
+                # It went back to somebody by an undo, or is nobody's: then there is nothing that could be passed over.
+                owner = await self.store.merges.owner_of(customer, identity)
+            if owner is None:
+                return "ok"
+            with contextlib.suppress(NotMine):
+                return await at_home(owner, ask)
+            # In the middle of an undo it has left the one and is not back at the other.
+            if time.monotonic() > deadline:
+                raise TryAgain("this customer is being moved", after=2)
+            await asyncio.sleep(0.05)
 
     async def customer_of(
         self, person: Identity, visitor: Identity | None, known: CustomerId

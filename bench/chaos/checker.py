@@ -203,10 +203,14 @@ async def _delivered(report: Report, client: Client, members: Sequence[Customer]
         for seq, entry in [*customer.messages("bot"), *customer.messages("system")]:
             if entry["identity"].startswith("webhook:"):
                 said[entry["identity"]].append((entry["t"], customer.id, seq, entry))
-    forgotten = {customer: _forgotten(kept) for customer, kept in states.items()}
+    for customer in members:
+        # What Redis has forgotten by now stands in the journal all the same.
+        forgotten = _forgotten(states[customer.id])
+        told = {seq: status for seq, status in customer.statuses().items() if seq < forgotten}
+        states[customer.id] |= {b"%d" % seq: status.encode() for seq, status in told.items()}
     for identity, those in said.items():
         ordered = [row[1:] for row in sorted(those, key=lambda row: row[:3])]
-        _came(report, identity, ordered, states, forgotten, receiver)
+        _came(report, identity, ordered, states, receiver)
 
 
 def _forgotten(states: dict[bytes, bytes]) -> int:
@@ -220,15 +224,12 @@ def _came(
     identity: str,
     said: Sequence[tuple[str, int, dict[str, Any]]],
     states: dict[str, dict[bytes, bytes]],
-    forgotten: dict[str, int],
     receiver: Receiver,
 ) -> None:
     account, _, person = identity.partition("/")
     came, sure = receiver.came[account.partition(":")[2]], []
     for customer, seq, entry in said:
         state, times = states[customer].get(b"%d" % seq, b"none").decode(), came[entry["id"]]
-        if state == "none" and seq < forgotten[customer] and times:
-            state = "sent"  # Redis forgot it by now; the receiver did not
         report.counts["delivered"] += times > 0
         report.counts["repeated"] += max(0, times - 1)
         if state == "unknown":

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 from redis.exceptions import RedisError
@@ -99,12 +102,23 @@ async def run(plan: Plan, fault: Fault | None = None, tell: Callable[[str], None
             died = sum(name in MAY_CUT_A_SEND for name in plan.faults)
             if report.counts["unknown"] > died:
                 report.add("unknown", f"more than the {died} kills and stops explain")
+            for log in folder.glob("router*.log"):
+                _unforeseen(report, log)
             if not drained:
                 report.add("left", f"not everything was answered within {plan.drain:.0f} s")
             report.counts["resent"] = sum(visitor.resent for visitor in visitors)
             report.counts["cuts"] = sum(proxy.cuts for proxy in (*house.fronts, *([house.wire] if house.wire else [])))
             report.counts["seconds"] = round(time.monotonic() - began)
             return report
+
+
+def _unforeseen(report: checker.Report, log: Path) -> None:
+    """What a router met and did not expect. Nothing may be lost by it, but each is a fault of ours."""
+    for line in log.read_text("utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError):
+            told = json.loads(line)
+            if isinstance(told, dict) and told.get("level") == "error" and "error" in told:
+                report.add("unforeseen", f"{told['event']}: {told['error']} at {(told.get('at') or ['?'])[-1]}")
 
 
 MAY_CUT_A_SEND = ("kill router", "stop", "kill redis", "cut redis", "end router", "disk low", "restart all")

@@ -31,5 +31,9 @@ class Customer:
     rows: list[tuple[int, str, dict[str, Any]]]
     """seq, audience, entry"""
 
+    def statuses(self) -> dict[int, str]:
+        """By seq what the journal says last of a delivery."""
+        return {e["of"]: e["status"] for _, _, e in self.rows if e["kind"] == "status"}
+
     def messages(self, author: str) -> list[tuple[int, dict[str, Any]]]:
         return [(n, e) for n, _, e in self.rows if e["kind"] == "message" and e["author"]["kind"] == author]
