@@ -12,6 +12,9 @@ _INTENT_HEADS = frozenset(
 )
 
 
+_MARK = re.compile(r"\[([^\]]*)\](?:\([^)]*\)|\{[^}]*\})")
+
+
 class BadTable(Exception):
     """The file cannot be used; one sentence says where and why."""
 
@@ -40,6 +43,7 @@ def read_table(path: Path) -> list[Labelled]:
         content = content.decode("utf-16", errors="replace").encode()
     rows: list[Labelled] = []
     places: tuple[int, int] | None = None
+    headed = False
     for number, raw in enumerate(re.split(b"\r\n|\n|\r", content.removeprefix(b"\xef\xbb\xbf")), start=1):
         line = _decoded(raw).replace("\x00", "")
         if not line.strip():
@@ -47,12 +51,13 @@ def read_table(path: Path) -> list[Labelled]:
         cells = [cell.strip() for cell in line.split("\t")]
         if places is None:
             places = _header(cells)
+            headed = places is not None
             if places:
                 continue
             places = (0, 1)
         if len(cells) <= max(places):
             raise BadTable(f"{path}, line {number}: a line is text, a tab, and its intent; this one has no tab.")
-        if len(cells) > 2 and places == (0, 1) and any(cells[2:]):
+        if len(cells) > 2 and not headed and any(cells[2:]):
             raise BadTable(f"{path}, line {number}: a line is text, a tab, and its intent; this one has more columns.")
         text, intent = cells[places[0]], cells[places[1]]
         if not intent:
@@ -60,6 +65,24 @@ def read_table(path: Path) -> list[Labelled]:
         rows.append(Labelled(text, intent))
     if not rows:
         raise BadTable(f"{path} holds no labelled message: one text, a tab and an intent are wanted in each line.")
+    return rows
+
+
+def read_examples(folder: Path) -> list[Labelled]:
+    """The examples of a folder in Rasa's format (`data/nlu`), without their marks. Raises BadTable."""
+    from ruamel.yaml import YAML, YAMLError
+
+    rows: list[Labelled] = []
+    for path in sorted(folder.rglob("*.yml")):
+        try:
+            told = YAML(typ="safe").load(path)
+        except YAMLError as error:
+            raise BadTable(f"{path} cannot be read: {error}") from None
+        for item in told.get("nlu", []) if isinstance(told, dict) else []:
+            lines = item["examples"].splitlines() if "intent" in item else []
+            rows += [Labelled(_MARK.sub(r"\1", line.removeprefix("- ").strip()), item["intent"]) for line in lines]
+    if not rows:
+        raise BadTable(f"{folder} holds no examples.")
     return rows
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from bot.failure import TurnFailure
 
+# As many characters as a message may have.
+MOST_TEXT = 20_000
 _PAYLOAD = re.compile(r"/(?P<intent>[^\s/{}@]+)(?P<entities>\{.*\})?", re.DOTALL)
 
 
@@ -17,9 +19,10 @@ def harmless(text: str) -> str:
     """The text with look-alikes folded and without the leading slash that Rasa would obey.
 
     Folding comes first: a full-width slash becomes a slash, odd blanks become blanks. Invisible characters at the
-    start go with the blanks. What is left of nothing but slashes is a sign that Rasa does not know.
+    start go with the blanks. What is left of nothing but slashes is a sign that Rasa does not know. Folding may make
+    eighteen characters of one: what is then longer than a message may be is cut.
     """
-    folded = unicodedata.normalize("NFKC", text).replace("\x00", "")
+    folded = unicodedata.normalize("NFKC", text).replace("\x00", "")[:MOST_TEXT]
     start = 0
     while start < len(folded) and (
         folded[start] == "/" or folded[start].isspace() or unicodedata.category(folded[start]) in ("Cf", "Cc")

@@ -22,7 +22,7 @@ from rasa.shared.nlu.training_data.message import Message
 
 from bot.components.dates import find_dates
 from bot.components.documents import is_cnpj, is_cpf, is_phone
-from bot.components.words import fold
+from bot.components.words import MOST_LETTERS, fold
 
 # The slot that a form has just asked for; the turn sets it, since Rasa gives components no tracker.
 ASKED: ContextVar[Optional[str]] = ContextVar("asked", default=None)
@@ -117,6 +117,8 @@ _ZONE = ZoneInfo("America/Sao_Paulo")
 
 # Nobody writes an order number after this much.
 MOST_TEXT = 4000
+# Each is held against all others.
+MOST_FOUND = 64
 
 
 class Found(NamedTuple):
@@ -194,7 +196,7 @@ def _traits(text: str) -> Iterator[Found]:
             ):
                 yield Found("size", match.group(), *match.span())
     for match in _WORD.finditer(text):
-        if fold(match.group()) in _COLORS:
+        if match.end() - match.start() <= MOST_LETTERS and fold(match.group()) in _COLORS:
             yield Found("color", match.group().lower(), *match.span())
 
 
@@ -222,6 +224,8 @@ def find_identifiers(text: str, *, today: Optional[date] = None, asked: Optional
         ):
             continue
         found.append(candidate)
+        if len(found) == MOST_FOUND:
+            break
     return sorted(found, key=lambda one: one.start)
 
 

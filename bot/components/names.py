@@ -20,7 +20,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.components.spelling import deletions, is_one_edit
-from bot.components.words import fold
+from bot.components.words import MOST_LETTERS, fold
 
 _WORD = re.compile(r"[^\W_]+")
 # A shorter word is one letter away from too many others.
@@ -79,7 +79,8 @@ class Names:
     def find(self, text: str) -> Iterator[Named]:
         """The names of a text, in their order, none overlapping another."""
         places = [match.span() for match in _WORD.finditer(text)][:MOST_WORDS]
-        words = [self._mended(fold(text[start:end])) for start, end in places]
+        # One character may stand for eighteen: what is too long for a name is not even folded.
+        words = [self._mended(fold(text[start:end])) if end - start <= MOST_LETTERS else None for start, end in places]
         at = 0
         while at < len(words):
             for size in range(min(self._longest, len(words) - at), 0, -1):

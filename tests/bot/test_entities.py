@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
+from bot.components import identifiers, names
 from bot.components.dates import find_dates
 from bot.components.documents import is_cnpj
-from bot.components.identifiers import ASKED, IdentifierExtractor, find_identifiers
+from bot.components.identifiers import ASKED, MOST_FOUND, IdentifierExtractor, find_identifiers
 from bot.components.names import Names
+from bot.components.words import MOST_LETTERS
 
 TODAY = date(2026, 11, 26)  # a Thursday
 
@@ -176,3 +178,18 @@ async def test_a_trained_assistant_knows_names_of_tables_and_of_marked_words(tmp
     assert [("date", 23, 27), ("product", 0, 12), ("city", 16, 22)] == [
         (one["entity"], one["start"], one["end"]) for one in parsed["entities"]
     ]
+
+
+def test_work_does_not_grow_with_one_endless_word_or_with_a_thousand_prices(monkeypatch):
+    folded: list[int] = []
+
+    def fold(text):
+        folded.append(len(text))
+        return text
+
+    monkeypatch.setattr(names, "fold", fold)
+    monkeypatch.setattr(identifiers, "fold", fold)
+    assert [] == list(Names({"city": ["Recife"]}).find("a" * 20_000 + " Olinda"))
+    assert [] == find_identifiers("\ufdfa" * 20_000)
+    assert max(folded) <= MOST_LETTERS
+    assert len(find_identifiers("R$ 1 " * 700)) == MOST_FOUND

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.labelled import BadTable, Labelled, read_table, safe_names
-from bot.measure import Read, auroc, judged, main, teach_outside
+from bot.confusion import drawn
+from bot.labelled import BadTable, Labelled, read_examples, read_table, safe_names
+from bot.measure import Read, auroc, judged, long_texts, main, teach_outside
 
 
 def write(folder, content: bytes):
@@ -22,6 +23,7 @@ def write(folder, content: bytes):
         b"\xef\xbb\xbftext\tlabel\r\noi\tgreet\r\n\r\n",
         b"intent\ttext\ngreet\toi\n",
         b"id\ttext\tintent\n7\toi\tgreet\n",
+        b"text\tintent\tlanguage\noi\tgreet\tpt-BR\n",
         "text\tintent\noi\tgreet\n".encode("utf-16"),
         b"o\x00i\tgreet",
     ],
@@ -92,6 +94,28 @@ def test_numbers_of_a_case_small_enough_to_count():
     assert numbers["oos_recall"] == 1
     assert numbers["oos_precision"] == pytest.approx(2 / 3)
     assert numbers["oos_auroc"] == pytest.approx(5 / 6)
+
+
+def test_examples_of_a_folder_are_read_without_their_marks(tmp_path):
+    (tmp_path / "a.yml").write_text(
+        "nlu:\n- intent: buy\n  examples: |\n    - a [red](color) one\n- lookup: city\n  examples: |\n    - Recife\n"
+    )
+    assert [Labelled("a red one", "buy")] == read_examples(tmp_path)
+    (tmp_path / "a.yml").write_text("nlu: []\n")
+    with pytest.raises(BadTable):
+        read_examples(tmp_path)
+
+
+def test_the_picture_of_confusions_counts_what_is_wrong():
+    svg = drawn([("greet", "greet")] * 3 + [("greet", "a<b")] * 2)
+    assert svg.count(">3</text>") == 1
+    assert svg.count("rgba(200,30,30,0.9)") == svg.count(">2</text>") == 1
+    assert "a&lt;b" in svg
+
+
+def test_long_texts_are_as_long_as_a_message_may_be():
+    assert len(long_texts()) == len(set(long_texts()))
+    assert all(19_990 < len(text) <= 20_000 for text in long_texts())
 
 
 def test_auroc_counts_a_tie_as_half():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from dialogue import Dialogue
 
-from bot.typed import harmless
+from bot.typed import MOST_TEXT, harmless
 
 COMMANDS = [
     "/restart",
@@ -72,3 +72,8 @@ async def test_the_corpus_would_restart_without_the_guard(turns, monkeypatch):
 )
 def test_ordinary_text_stays_what_it_is(text, expected):
     assert expected == harmless(text)
+
+
+def test_folding_makes_no_text_longer_than_a_message_may_be():
+    assert len(harmless("\ufdfa" * 20_000)) <= MOST_TEXT == 20_000
+    assert harmless("a" * 20_000) == "a" * 20_000
