@@ -21,7 +21,7 @@ def drawn(pairs: Sequence[tuple[str, str]]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">',
         '<g font-size="10">',
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
-        f'<text x="10" y="20" font-size="12" fill="#555">rows meant, columns understood</text>',
+        '<text x="10" y="20" font-size="12" fill="#555">rows meant, columns understood</text>',
     ]
     for name, number in place.items():
         at, said = number * _CELL, escape(name)
