@@ -107,14 +107,17 @@ def train(config: Path, rows: list[Labelled], names: dict[str, str], folder: Pat
 
 async def _read_all(processor: Any, texts: list[str]) -> tuple[list[dict[str, Any]], list[float]]:
     from rasa.core.channels.channel import UserMessage
+    from rasa.shared.core.trackers import DialogueStateTracker
 
     from bot.typed import harmless
 
+    # As a turn does, which has one; Rasa would build an empty domain for each message that comes without.
+    tracker = DialogueStateTracker.from_events("measured", [])
     found, seconds = [], []
     for text in texts:
         message = UserMessage(harmless(text))
         began = time.perf_counter()
-        parsed = await processor.parse_message(message)
+        parsed = await processor.parse_message(message, tracker)
         seconds.append(time.perf_counter() - began)
         found.append({key: parsed[key] for key in ("intent", "intent_ranking")})
     return found, seconds
@@ -126,11 +129,13 @@ def read(model: Path, texts: list[str]) -> dict[str, Any]:
     from rasa.core.processor import MessageProcessor
 
     from bot.components import hybrid_intents  # noqa: F401 # so that loading is loading, not importing
+    from bot.graph import run_in_order
     from bot.turns import quiet_rasa
 
     quiet_rasa()
     began = time.perf_counter()
     processor = MessageProcessor(model_path=model, tracker_store=None, lock_store=None, generator=None)  # type: ignore[arg-type] # reading touches none of them
+    run_in_order(processor)  # as turns do
     load = time.perf_counter() - began
     gc.collect()
     gc.freeze()  # as the workers do (bot/pool.py)

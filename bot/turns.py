@@ -39,6 +39,7 @@ from bot.brand import BrandResponses
 from bot.components.identifiers import ASKED
 from bot.events import nlu_of, remember_event_classes, slim
 from bot.failure import TurnFailure
+from bot.graph import run_in_order
 from bot.language import Language, decide
 from bot.request import TurnRequest
 from bot.typed import harmless, parse_payload
@@ -119,6 +120,7 @@ class Turns(MessageProcessor):
         super().__init__(
             model_path=model, tracker_store=None, lock_store=None, generator=None, on_circuit_break=_break_circuit
         )
+        run_in_order(self)
         self.nlg = BrandResponses(EndpointConfig(brand=str(brand)), self.domain)
         self._actions = actions
         self._turn_seconds = turn_seconds
