@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -204,5 +205,7 @@ def keep_small(log: Path) -> None:
     """Moves a large log's content aside. The writers append, so that cutting the file under them is safe."""
     with suppress(OSError):
         if log.stat().st_size > LOG_BYTES:
-            log.with_suffix(".log.1").write_bytes(log.read_bytes())
+            aside = os.open(log.with_suffix(".log.1"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with log.open("rb") as written, os.fdopen(aside, "wb") as kept:
+                shutil.copyfileobj(written, kept)
             os.truncate(log, 0)

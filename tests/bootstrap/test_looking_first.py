@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,6 +124,19 @@ def test_a_large_log_is_moved_aside_under_its_writer(tmp_path: Path, monkeypatch
         writer.write(b"next\n")
     assert log.read_bytes() == b"next\n"
     assert (tmp_path / "bot.log.1").read_bytes() == b"a line too many\n"
+
+
+def test_a_large_log_moves_aside_without_being_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "LOG_BYTES", 10)
+    log = tmp_path / "router.log"
+    log.write_bytes(b"x" * 20_000_000)
+    tracemalloc.start()
+    supervise.keep_small(log)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    aside = (tmp_path / "router.log.1").stat()
+    assert (aside.st_size, aside.st_mode & 0o777) == (20_000_000, 0o600)
+    assert most < 2_000_000
 
 
 @pytest.mark.parametrize(
