@@ -84,7 +84,7 @@ class Bot:
     """Asks the bot's processes. `path` is a unix socket, or a folder of them.
 
     A folder holds one socket a worker, `<generation>-<number>.sock`, and a file `current` that names the generation
-    which takes new turns: so a new model starts beside the old one and loses no turn. At most so many questions are
+    which takes new turns: so a new model starts beside the old one and loses no turn. At most `at_once` questions are
     under way; who comes later waits, and their deadline begins when they are asked: a bot with much to do is not slow.
     """
 

@@ -1,7 +1,8 @@
 """Numbers that nobody needs to keep: masked in what people write before it is written down. Pure.
 
 A number counts when its check digits are right: CPF by modulo 11, cards by Luhn (ISO/IEC 7812-1). The last digits stay,
-so that two people who talk about it know which one is meant.
+so that two people who talk about it know which one is meant. The assistant and the actions know a CPF by code of their
+own: they share none with the router.
 """
 
 from __future__ import annotations

@@ -231,11 +231,8 @@ class Turns:
         if answer.state.requested_slot and entries and entries[-1].entry.content is not None:
             state["ask"] = msgspec.json.encode(entries[-1].entry.content).decode()
         events = ["turn.fallback"] if answer.fallback else []
-        items, size = len(entries), len(window) + sum(map(len, state.values()))
-        for new in entries:
-            items += len(new.buttons)
-        for response in answer.responses:
-            size += len(response.text)
+        items = len(entries) + sum(len(new.buttons) for new in entries)
+        size = len(window) + sum(map(len, state.values())) + sum(len(r.text) for r in answer.responses)
         if items > MOST_ITEMS or size > LARGEST_COMMIT:
             raise BotFailure("too_large", f"{items} items, {size} bytes")
         return Commit(entries=entries, state=state, window=window, events=events)

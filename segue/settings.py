@@ -31,7 +31,7 @@ from pydantic_settings import (
 )
 
 from connectors import registry
-from router.masking import masked
+from router.masking import Kind, masked
 from segue.look import Look
 
 ROOT = Path(__file__).parent.parent
@@ -147,7 +147,7 @@ class Conversation(_Part):
 
 
 class Privacy(_Part):
-    mask: tuple[Literal["cpf", "card"], ...] = ()
+    mask: tuple[Kind, ...] = ()
     """Numbers with right check digits, masked in what people write before it is stored; the bot sees them masked."""
 
     def masks(self) -> Callable[[str], str]:

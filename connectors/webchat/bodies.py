@@ -9,7 +9,6 @@ from uuid import UUID
 
 import msgspec
 from aiohttp import web
-from multidict import CIMultiDict
 
 from connectors.content import Choice, Text
 from connectors.contract import NotUnderstood
@@ -19,14 +18,7 @@ _Body = TypeVar("_Body", bound=msgspec.Struct)
 
 LONGEST_ANSWER = 200
 LONGEST_WAIT = 25
-_JSON = CIMultiDict(
-    {
-        "Content-Type": "application/json",
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "same-origin",
-    }
-)
+_JSON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _ORIGIN_KEYS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -179,5 +171,5 @@ def json(value: Any, status: int = 200) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(value),
         status=status,
-        headers=_JSON.copy(),
+        headers=_JSON,
     )

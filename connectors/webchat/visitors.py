@@ -114,17 +114,14 @@ class Gate:
             raise NotAuthentic("the token has expired")
         if site.enforce and not token.visitor.person:
             raise NotAuthentic("this site talks to verified visitors only")
-        if (self._remembered(token.visitor) or await self.verdict(token.visitor)) != "ok":
+        if await self.verdict(token.visitor) != "ok":
             raise NotAuthentic("the token was replaced or signed out")
         return token
 
-    def _remembered(self, visitor: Visitor) -> Verdict | None:
-        seen = self._seen.get(visitor.visitor)
-        return seen[1] if seen and seen[0] == visitor.generation and seen[2] > time.monotonic() else None
-
     async def verdict(self, visitor: Visitor) -> Verdict:
-        if known := self._remembered(visitor):
-            return known
+        seen = self._seen.get(visitor.visitor)
+        if seen and seen[0] == visitor.generation and seen[2] > time.monotonic():
+            return seen[1]
         verdict = await self.visits.admit(visitor.identity, visitor.known, visitor.visitor, visitor.generation)
         self._remember(visitor, verdict)
         return verdict

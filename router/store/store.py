@@ -128,7 +128,7 @@ class Store:
 
     async def remembered_customer(self, identity: Identity) -> CustomerId | None:
         """The same; looked up when this process has not seen it yet."""
-        known = self._customers.get(identity)
+        known = self.remembered(identity)
         if known is None and (known := await self.find_customer(identity)):
             if len(self._customers) >= _MOST_REMEMBERED:
                 self._customers.clear()
@@ -284,9 +284,10 @@ class Store:
     async def commit(self, claim: Claim, commit: Commit) -> Committed:
         """Write the turn whole. May be run again after a lost reply. Raises `LeaseLost`, `StoreUnavailable`."""
         customer = claim.customer
-        touched, accounts = keys.for_commit(customer), _accounts(commit)
+        accounts = sorted({to.account for new in commit.entries for to in new.to})
+        touched = keys.for_commit(customer)
         if accounts:
-            touched += tuple([keys.lane(customer, account) for account in accounts])
+            touched += tuple(keys.lane(customer, account) for account in accounts)
         call = calls.Commit(
             customer=customer,
             lease=claim.lease,
@@ -302,7 +303,7 @@ class Store:
                 for button in new.buttons
             ],
             events=commit.events,
-            deliveries=_deliveries(customer, commit, accounts) if accounts else (),
+            deliveries=_deliveries(customer, commit, accounts),
         )
         reply: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self._runner.run_for(reply, "commit", touched, calls.packed(call), commit.window or b"")
@@ -411,15 +412,6 @@ def _written(stream_id: bytes, row: Mapping[bytes, bytes]) -> Written:
         conversation=row[b"c"].decode(),
         entry=read_entry.decode(row[b"e"]),
     )
-
-
-def _accounts(commit: Commit) -> list[str]:
-    """To which something is to be delivered. Most turns are read on a live channel: there are none."""
-    found: set[str] = set()
-    for new in commit.entries:
-        if new.to:
-            found.update([to.account for to in new.to])
-    return sorted(found)
 
 
 def _deliveries(customer: CustomerId, commit: Commit, accounts: Sequence[str]) -> list[tuple[int, int, str, str, str]]:

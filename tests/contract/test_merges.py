@@ -32,7 +32,7 @@ from fakes.waiting import until
 from connectors.content import Choice, Text
 from connectors.contract import Author, CustomerId, Identity
 from router.merging import Merging
-from router.store import Bucket, Busy, Commit, Entry, Lane, Moved, Moving, Store, connect, keys
+from router.store import Bucket, Busy, Commit, Entry, Lane, Merge, Moved, Moving, Store, connect, keys
 from router.store.merges import HOLD
 
 
@@ -393,36 +393,36 @@ async def test_the_same_merge_is_begun_once(two: Store) -> None:
     assert other is None, "they are one already"
 
 
+async def _wanted_twice(store: Store, merging: Merging) -> Merge:
+    """Both older ones want the youngest, and the oldest gets them: the merge that comes second."""
+    await write(store, NEWER, WHATSAPP, "oi")
+    how: dict[str, Any] = {"source": WHATSAPP, "to": TELEGRAM, "reason": "link", "maker": NEWER}
+    first = await merging.begin("m-1", redeemer=OLD, **how)
+    second = await merging.begin("m-2", redeemer=NEW, **how)
+    assert first
+    assert second
+    assert (await merging.drive(first)).phase == "done"
+    return second
+
+
 async def test_two_merges_of_one_other_end_with_all_three_as_one(two: Store) -> None:
     """Both older ones want the youngest; who comes second takes over the first instead."""
-    await write(two, NEWER, WHATSAPP, "oi")
     merging = Merging(two)
-    how: dict[str, Any] = {"source": WHATSAPP, "to": TELEGRAM, "reason": "link", "maker": NEWER}
-    one = await merging.begin("m-1", redeemer=OLD, **how)
-    two_ = await merging.begin("m-2", redeemer=NEW, **how)
-    assert one
-    assert two_
-    assert (await merging.drive(one)).phase == "done"
-    assert (await merging.drive(two_)).phase == "void"
+    second = await _wanted_twice(two, merging)
+    assert (await merging.drive(second)).phase == "void"
     await asyncio.gather(*merging._driving)
     assert {await two.kin.home(one) for one in (OLD, NEW, NEWER)} == {OLD}
     await merging.close()
 
 
 async def test_what_is_begun_instead_waits_for_a_merge_under_way(two: Store) -> None:
-    await write(two, NEWER, WHATSAPP, "oi")
     newest, sms = CustomerId("0199aaaa-0000-7000-8000-00000000000f"), Identity("webhook:sms", "1")
     await write(two, newest, sms, "oi")
     merging = Merging(two)
-    how: dict[str, Any] = {"source": WHATSAPP, "to": TELEGRAM, "reason": "link", "maker": NEWER}
-    one = await merging.begin("m-1", redeemer=OLD, **how)
-    two_ = await merging.begin("m-2", redeemer=NEW, **how)
-    assert one
-    assert two_
-    assert (await merging.drive(one)).phase == "done"
+    second = await _wanted_twice(two, merging)
     between = await merging.begin("m-3", maker=newest, redeemer=OLD, source=sms, to=TELEGRAM, reason="link")
     assert between
-    assert (await merging.drive(two_)).phase == "void"
+    assert (await merging.drive(second)).phase == "void"
     assert await two.kin.home(NEW) == NEW
     assert (await merging.drive(between)).phase == "done"
 
