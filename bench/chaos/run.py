@@ -85,6 +85,8 @@ async def run(plan: Plan, fault: Fault | None = None, tell: Callable[[str], None
                 try:
                     await _disturb(house, plan, dice, tell)
                     over.set()
+                    if merging.done():  # by a fault of its own: a run without merges would prove nothing
+                        merging.result()
                     merging.cancel()
                     async with asyncio.timeout(plan.drain):
                         await asyncio.gather(*talking, *([linking] if linking else []))

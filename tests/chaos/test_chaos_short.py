@@ -6,9 +6,10 @@ import os
 
 import pytest
 
-from bench.chaos.__main__ import control_plan
+from bench.chaos.__main__ import control
+from bench.chaos.checker import Report
 from bench.chaos.planted import LINK_CONTROLS, NO_DEDUPE, NO_FREEZE, NO_WAIT, Fault
-from bench.chaos.run import Plan, planned, run
+from bench.chaos.run import planned, run
 
 SEED = int(os.environ.get("SEGUE_SEED", "1"))
 
@@ -34,23 +35,21 @@ async def test_nothing_is_lost_doubled_or_reordered_under_kills_stops_and_cuts()
 
 
 async def test_the_checker_catches_a_router_without_dedupe() -> None:
-    plan = control_plan(NO_DEDUPE, SEED)
-    report = await run(Plan(plan.faults[:2], SEED, drain=10), NO_DEDUPE)
-    assert any(problem.startswith("doubled") for problem in report.problems)
+    assert _told(await control(NO_DEDUPE, SEED, "doubled"), "doubled")
 
 
 async def test_the_checker_catches_a_merge_that_waits_for_no_turn() -> None:
-    plan = control_plan(NO_WAIT, SEED)
-    report = await run(plan, NO_WAIT)
-    assert any(problem.startswith("rerun") for problem in report.problems)
+    assert _told(await control(NO_WAIT, SEED, "rerun"), "rerun")
 
 
 async def test_the_checker_catches_a_merge_without_a_freeze() -> None:
-    report = await run(control_plan(NO_FREEZE, SEED), NO_FREEZE)
-    assert report.problems
+    assert (await control(NO_FREEZE, SEED)).problems
 
 
 @pytest.mark.parametrize("fault", LINK_CONTROLS, ids=lambda fault: fault.name)
 async def test_the_checker_catches_codes_that_are_good_for_two_or_welcome_nobody(fault: Fault) -> None:
-    report = await run(control_plan(fault, SEED), fault)
-    assert report.problems
+    assert (await control(fault, SEED)).problems
+
+
+def _told(report: Report, kind: str) -> bool:
+    return any(problem.startswith(kind) for problem in report.problems)
