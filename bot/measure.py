@@ -126,16 +126,13 @@ async def _read_all(processor: Any, texts: list[str]) -> tuple[list[dict[str, An
 def read(model: Path, texts: list[str]) -> dict[str, Any]:
     """What the model finds in each text, and what it cost; run in a process of its own."""
     _quiet()
-    from rasa.core.processor import MessageProcessor
-
     from bot.components import hybrid_intents  # noqa: F401 # so that loading is loading, not importing
-    from bot.graph import run_in_order
+    from bot.graph import LeanProcessor
     from bot.turns import quiet_rasa
 
     quiet_rasa()
     began = time.perf_counter()
-    processor = MessageProcessor(model_path=model, tracker_store=None, lock_store=None, generator=None)  # type: ignore[arg-type] # reading touches none of them
-    run_in_order(processor)  # as turns do
+    processor = LeanProcessor(model)  # as turns do
     load = time.perf_counter() - began
     gc.collect()
     gc.freeze()  # as the workers do (bot/pool.py)

@@ -21,7 +21,6 @@ from rasa.core.actions.action import Action, ActionExecutionRejection
 from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.core.policies.policy import PolicyPrediction
 from rasa.core.policies.rule_policy import RulePolicy
-from rasa.core.processor import MessageProcessor
 from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
 from rasa.shared.core.constants import (
     ACTION_DEFAULT_FALLBACK_NAME,
@@ -39,7 +38,7 @@ from bot.brand import BrandResponses
 from bot.components.identifiers import ASKED
 from bot.events import nlu_of, remember_event_classes, slim
 from bot.failure import TurnFailure
-from bot.graph import run_in_order
+from bot.graph import LeanProcessor
 from bot.language import Language, decide
 from bot.request import TurnRequest
 from bot.typed import harmless, parse_payload
@@ -105,7 +104,7 @@ def _break_circuit(tracker: DialogueStateTracker, *_: Any) -> None:
     raise TurnFailure("action_limit", tracker.latest_action_name or "", "The policies never stopped to listen.")
 
 
-class Turns(MessageProcessor):
+class Turns(LeanProcessor):
     """A loaded model that takes turns. One serves any customer; turns may run at the same time."""
 
     def __init__(
@@ -117,10 +116,7 @@ class Turns(MessageProcessor):
         turn_seconds: float = 9.0,
         action_seconds: float = 5.0,
     ) -> None:
-        super().__init__(
-            model_path=model, tracker_store=None, lock_store=None, generator=None, on_circuit_break=_break_circuit
-        )
-        run_in_order(self)
+        super().__init__(model, on_circuit_break=_break_circuit)
         self.nlg = BrandResponses(EndpointConfig(brand=str(brand)), self.domain)
         self._actions = actions
         self._turn_seconds = turn_seconds

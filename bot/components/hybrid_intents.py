@@ -42,10 +42,11 @@ class HybridIntentClassifier(IntentClassifier, GraphComponent):
     def get_default_config() -> Dict[Text, Any]:
         """How each was chosen: docs/nlu.md. `component_version` only tells Rasa's cache of changed code."""
         return {
-            "component_version": 5,
+            "component_version": 6,
             "encoder": True,
             "vector_weight": 2.0,
             "vector_steepness": 2.0,
+            "vector_width": 160,
             "ridge": 0.2,
             "adapt_epochs": 10,
             "adapt_most_steps": 240,
@@ -120,9 +121,10 @@ class HybridIntentClassifier(IntentClassifier, GraphComponent):
     def process(self, messages: List[Message]) -> List[Message]:
         """Puts intent and ranking on each message."""
         for message in messages:
+            ranked = self._model.rank(message.get(TEXT) or "") if self._model else []
             ranking = [
                 {"name": intent, "confidence": confidence}
-                for intent, confidence in (self._model.rank(message.get(TEXT) or "") if self._model else [])
+                for intent, confidence in ranked[: max(1, self._config["ranking_length"])]
             ]
             message.set(INTENT, ranking[0] if ranking else {"name": None, "confidence": 0.0}, add_to_output=True)
             message.set("intent_ranking", ranking[: self._config["ranking_length"]], add_to_output=True)

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from bot.components.sentence_top import Weights, vectors_of
+from bot.components.sentence_top import Reading
 from bot.components.sentence_vectors import Sentence, SentenceEncoder
 from bot.components.sparse_features import SparseFeatures
 from bot.components.spelling import Speller
@@ -69,7 +69,7 @@ class Confidence(NamedTuple):
 class Vectors(NamedTuple):
     """The sentence half: the adapted top, the examples' vectors, and what each example adds to each intent."""
 
-    top: Weights
+    top: Reading
     examples: np.ndarray
     shares: np.ndarray
 
@@ -128,9 +128,7 @@ class IntentModel:
         if self.vectors is None or self._encoder is None:
             return scores, self._signs(scores, known, 0.0)
         sentence = sentence or self._encoder.read(encoder_words(words))
-        features, pieces = sentence.features[None, :], np.array([sentence.pieces])
-        vector = vectors_of(self.vectors.top, self._encoder.top_bias, features, pieces)[0]
-        cosines = self.vectors.examples @ vector
+        cosines = self.vectors.examples @ self.vectors.top.vector(sentence.features, sentence.pieces)
         scores = scores + self.kernel.of(cosines) @ self.vectors.shares
         return scores, self._signs(scores, known, float(cosines.max()))
 
@@ -167,8 +165,9 @@ class IntentModel:
             highest = float(scores[ahead].max())
             own = signs._replace(score=max(highest, signs.score), lead=highest - inside, inside=NO_OUTSIDE)
             shares[ahead] = max(self.confidence.of(own) * believed, sure)
-        order = np.lexsort((-scores, -shares))
-        return [(self.intents[place], float(shares[place])) for place in order]
+        order = np.lexsort((-scores, -shares)).tolist()
+        found = shares.tolist()
+        return [(self.intents[place], found[place]) for place in order]
 
     def save(self, folder: Path) -> None:
         """Arrays and JSON, never a pickle."""
@@ -191,7 +190,7 @@ class IntentModel:
             "confidence": np.vstack(self.confidence[:3]),
         }
         if self.vectors is not None:
-            arrays.update({f"top_{name}": values for name, values in self.vectors.top.items()})
+            arrays.update({f"top_{name}": values for name, values in self.vectors.top._asdict().items()})
             arrays.update(examples=self.vectors.examples, shares=self.vectors.shares)
         np.savez(folder / "arrays.npz", **arrays)
 
@@ -204,7 +203,7 @@ class IntentModel:
         lexicon = encoder.pieces.whole_words() if encoder else frozenset()
         vectors = None
         if "examples" in arrays:
-            top = {name[4:]: values for name, values in arrays.items() if name.startswith("top_")}
+            top = Reading(**{name: arrays[f"top_{name}"] for name in Reading._fields})
             vectors = Vectors(top, arrays["examples"], arrays["shares"])
         return cls(
             intents=known["intents"],

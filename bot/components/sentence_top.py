@@ -6,6 +6,7 @@ them. Training moves their weights a little so that vectors gather around one di
 
 from __future__ import annotations
 
+import math
 from typing import Dict, NamedTuple, Tuple
 
 import numpy as np
@@ -56,6 +57,39 @@ def vectors_of(top: Weights, bias: np.ndarray, features: np.ndarray, pieces: np.
     """Vectors of length 1, one a row, of sums of features over so many pieces."""
     roots = np.sqrt(pieces.astype(np.float32))[:, None]
     return _forward(top, features / roots, roots * bias).vectors
+
+
+class Reading(NamedTuple):
+    """The layers for one message at a time: what follows one another without a bend between is one matrix."""
+
+    entry: np.ndarray
+    entry_shift: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    third: np.ndarray
+    axes: np.ndarray
+
+    @classmethod
+    def of(cls, top: Weights, bias: np.ndarray, axes: np.ndarray) -> Reading:
+        """The same layers as `vectors_of` takes, and the axes on which their vectors are looked at."""
+        entry = np.concatenate([top["d0"], top["p1"]], axis=1)
+        second = np.concatenate([top["d2"], top["p3"]], axis=1)
+        return cls(top["cnn_W"] @ entry, bias @ entry, top["d1"], second, top["d3"], axes)
+
+    def vector(self, features: np.ndarray, pieces: int) -> np.ndarray:
+        """What `vectors_of` makes of the sum of features over so many pieces, on the axes."""
+        root = np.float32(math.sqrt(pieces))
+        first, second = np.split(features @ self.entry / root + root * self.entry_shift, [len(self.first)])
+        second = second + np.maximum(first, 0) @ self.first
+        third, last = np.split(np.maximum(second, 0) @ self.second, [len(self.third)])
+        last = np.tanh(last + np.maximum(third, 0) @ self.third)
+        return (last @ self.axes) / np.float32(math.sqrt(last @ last) + 1e-9)
+
+
+def main_axes(vectors: np.ndarray, width: int) -> np.ndarray:
+    """The axes, at most `width`, along which vectors lie apart most: their principal ones, not centred."""
+    _, axes = np.linalg.eigh(vectors.T @ vectors)
+    return np.ascontiguousarray(axes[:, ::-1][:, :width])
 
 
 def _backward(top: Weights, features: np.ndarray, layers: _Layers, wanted: np.ndarray) -> Weights:

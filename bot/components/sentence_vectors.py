@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import struct
+from functools import cached_property
 from pathlib import Path
 from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Sequence, Tuple
 
@@ -22,6 +23,10 @@ _CONVOLUTION = 256
 # Length of the n-grams that a branch looks at, and how many of them lie before the piece.
 _BRANCHES = ((2, 0), (3, 1), (5, 2))
 _GAP = 2
+# What n-grams hold: pieces so far after the one in question, from which branch on.
+_AWAY = ((0, 0), (1, 0), (-1, 1), (2, 2), (-2, 2))
+_NOTHING = -1
+_TOP = ("cnn_W", "d0", "d1", "d2", "d3", "p1", "p3")
 _UNKNOWN, _BEGIN, _END = 0, 1, 2
 _SPACE = "\u2581"
 _LATIN = re.compile("[\u0000-\u024f\u2000-\u206f\u2581]+").fullmatch
@@ -150,45 +155,62 @@ class SentenceEncoder:
             for number in range(_CHUNKS):
                 mine = chunk == number
                 self._table[mine] = stored[f"q{number + 1}"][rows[mine] // _CHUNKS]
-            named = {key: stored[key] for key in stored.files if not key.startswith("q")}
+            named = {key: stored[key] for key in stored.files if not key.startswith("q") and key not in _TOP}
         self._scale, self._low = named["scale"][chunk], named["lo"][chunk]
         orders = [order for order, _ in _BRANCHES]
         self._projection = np.concatenate([named[f"proj{order}"] for order in orders], axis=1)
         self._projection_bias = np.concatenate([named[f"proj_b{order}"] for order in orders])
         self._norms = [np.concatenate([named[f"ln_{kind}{order}"] for order in orders]) for kind in "gb"]
-        # One matrix for all places in all branches: a piece's share of each n-gram around it.
-        self._first = np.concatenate(
-            [
-                named[f"w1_{order}"][at * _CONVOLUTION : (at + 1) * _CONVOLUTION]
-                for order in orders
-                for at in range(order)
-            ],
-            axis=1,
-        )
-        self._first_bias = [named[f"b1_{order}"] for order in orders]
-        self._second = [named[f"w2_{order}"] for order in orders]
-        self._second_bias = [named[f"b2_{order}"] for order in orders]
+        # A piece's shares in the n-grams around it: by how far away, then by branch.
+        self._first = [
+            (branch, named[f"w1_{order}"][(away + before) * _CONVOLUTION :][:_CONVOLUTION])
+            for away, _ in _AWAY
+            for branch, (order, before) in enumerate(_BRANCHES)
+            if 0 <= away + before < order
+        ]
+        self._first_bias = np.concatenate([named[f"b1_{order}"] for order in orders])
+        self._second = [np.ascontiguousarray(named[f"w2_{order}"].T) for order in orders]
+        self._second_bias = np.concatenate([named[f"b2_{order}"] for order in orders])
         self._last_norm = (named["ln_g"], named["ln_b"])
         self._epsilon = float(named["eps"])
-        self.top = {name: np.ascontiguousarray(named[name]) for name in ("cnn_W", "d0", "d1", "d2", "d3", "p1", "p3")}
+        self._weights = folder / "weights.npz"
         self.top_bias = named["cnn_b"]
-        self._kept: Dict[int, Tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        # Line 0 is that of a gap.
+        self._kept = np.zeros((1 + _MOST_PIECES_KEPT, FEATURES + sum(orders) * _CONVOLUTION), dtype=np.float32)
+        self._lines: Dict[int, int] = {_NOTHING: 0}
 
-    def _of_piece(self, row: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Embedding, its projection, and the projection's share in the n-grams of the first convolution."""
-        kept = self._kept.get(row)
-        if kept is None:
-            embedding = self._table[row] * self._scale[row] + self._low[row]
-            projected = normalise(embedding @ self._projection + self._projection_bias, *self._norms, self._epsilon)
-            shares, at = [], 0
-            for branch, (order, _) in enumerate(_BRANCHES):
-                mine = projected[branch * _CONVOLUTION : (branch + 1) * _CONVOLUTION]
-                shares.append(mine @ self._first[:, at * _CONVOLUTION : (at + order) * _CONVOLUTION])
-                at += order
-            kept = (embedding, projected, np.concatenate(shares))
-            if len(self._kept) < _MOST_PIECES_KEPT:
-                self._kept[row] = kept
-        return kept
+    @cached_property
+    def top(self) -> Dict[str, np.ndarray]:
+        """The layers behind the frozen part; only training asks for them."""
+        with np.load(self._weights, allow_pickle=False) as stored:
+            return {name: np.ascontiguousarray(stored[name]) for name in _TOP}
+
+    def _of_piece(self, row: int) -> np.ndarray:
+        """Embedding, its projections, and their shares in the n-grams of the first convolution."""
+        embedding = self._table[row] * self._scale[row] + self._low[row]
+        projected = normalise(embedding @ self._projection + self._projection_bias, *self._norms, self._epsilon)
+        of_branch = projected.reshape(len(_BRANCHES), _CONVOLUTION)
+        line = np.concatenate([embedding, projected, *(of_branch[branch] @ weights for branch, weights in self._first)])
+        # Each piece stands in its own n-grams once, and so brings the bias along.
+        line[FEATURES : FEATURES + len(self._first_bias)] += self._first_bias
+        return line
+
+    def _of_pieces(self, rows: Sequence[int]) -> np.ndarray:
+        """A line for each piece; a copy."""
+        places, others = [], []
+        for at, row in enumerate(rows):
+            place = self._lines.get(row)
+            if place is None and len(self._lines) < len(self._kept):
+                place = self._lines[row] = len(self._lines)
+                self._kept[place] = self._of_piece(row)
+            elif place is None:
+                place = 0
+                others.append((at, row))
+            places.append(place)
+        lines = self._kept.take(places, axis=0)
+        for at, row in others:
+            lines[at] = self._of_piece(row)
+        return lines
 
     def read(self, words: Sequence[str]) -> Sentence:
         """The features of one sentence, given as words in lower case."""
@@ -198,50 +220,53 @@ class SentenceEncoder:
         """The features of some sentences at once, which is quicker than one by one."""
         split = [self.pieces.of(words) for words in sentences]
         # A gap after each sentence, as wide as an n-gram reaches, keeps neighbours apart.
-        size = sum(map(len, split)) + _GAP * (len(split) - 1)
-        features = np.zeros((size, FEATURES), dtype=np.float32)
-        projected = np.zeros((size, len(_BRANCHES) * _CONVOLUTION), dtype=np.float32)
-        shares = np.zeros((size, self._first.shape[1]), dtype=np.float32)
-        gaps = np.ones(size, dtype=bool)
-        starts, at = [], 0
-        for rows in split:
-            starts.append(at)
-            for row in rows:
-                features[at, :_WIDTH], projected[at], shares[at] = self._of_piece(row)
-                gaps[at] = False
-                at += 1
-            at += _GAP
-        share = 0
+        rows = [row for one in split for row in (*one, *[_NOTHING] * _GAP)][:-_GAP]
+        lines = self._of_pieces(rows)
+        # The n-grams of all branches around each piece; those that look far are the last of them.
+        first = lines[:, FEATURES : FEATURES + len(self._first_bias)]
+        at = FEATURES + len(self._first_bias)
+        for away, branch in _AWAY[1:]:
+            width = (len(_BRANCHES) - branch) * _CONVOLUTION
+            _add_shifted(first[:, branch * _CONVOLUTION :], lines[:, at : at + width], away)
+            at += width
+        np.maximum(first, 0, out=first)
+        features, second = lines[:, :FEATURES], lines[:, _WIDTH:FEATURES]
+        first += second  # which holds the projections until here
+        if len(split) > 1:
+            first[np.array(rows) == _NOTHING] = 0
+        # From here a column is a piece: with so few columns the library multiplies a third faster than with rows.
+        edged = np.zeros((first.shape[1], len(rows) + 2 * _GAP), dtype=np.float32)
+        edged[:, _GAP:-_GAP] = first.T
         for branch, (order, before) in enumerate(_BRANCHES):
-            first = np.empty((size, _CONVOLUTION), dtype=np.float32)
-            first[:] = self._first_bias[branch]
-            for place in range(order):
-                _add_shifted(first, shares[:, share : share + _CONVOLUTION], place - before)
-                share += _CONVOLUTION
-            np.maximum(first, 0, out=first)
-            first += projected[:, branch * _CONVOLUTION : (branch + 1) * _CONVOLUTION]
-            first[gaps] = 0
-            around = np.zeros((size, order * _CONVOLUTION), dtype=np.float32)
-            for place in range(order):
-                _add_shifted(around[:, place * _CONVOLUTION : (place + 1) * _CONVOLUTION], first, place - before)
-            second = around @ self._second[branch]
-            second += self._second_bias[branch]
-            np.maximum(second, 0, out=second)
-            second += first
-            start = _WIDTH + branch * _CONVOLUTION
-            features[:, start : start + _CONVOLUTION] = second
-        features = normalise(features, *self._last_norm, self._epsilon)
-        return [
-            Sentence(features[start : start + len(rows)].sum(axis=0), len(rows))
-            for start, rows in zip(starts, split, strict=True)
-        ]
+            mine = slice(branch * _CONVOLUTION, (branch + 1) * _CONVOLUTION)
+            across, along = edged.strides
+            around = np.ndarray(
+                (order, _CONVOLUTION, len(rows)),
+                np.float32,
+                edged,
+                mine.start * across + (_GAP - before) * along,
+                (along, across, along),
+            )
+            second[:, mine] = (self._second[branch] @ around.reshape(-1, len(rows))).T
+        second += self._second_bias
+        np.maximum(second, 0, out=second)
+        second += first
+        # Sums of normalised rows, without making the rows.
+        means = features.mean(axis=1)
+        rates = 1 / np.sqrt(np.einsum("ij,ij->i", features, features) / FEATURES - means * means + self._epsilon)
+        scale, shift = self._last_norm
+        found, start = [], 0
+        for one in split:
+            mine = slice(start, start + len(one))
+            total = rates[mine] @ features[mine] - rates[mine] @ means[mine]
+            found.append(Sentence(total * scale + len(one) * shift, len(one)))
+            start = mine.stop + _GAP
+        return found
 
 
 def _add_shifted(target: np.ndarray, source: np.ndarray, by: int) -> None:
     """Adds to each row the row that lies `by` rows after it, where there is one."""
-    if by == 0:
-        target += source
-    elif by > 0:
+    if by > 0:
         target[:-by] += source[by:]
     else:
         target[-by:] += source[:by]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 from rasa.core.channels.channel import UserMessage
+from rasa.core.processor import MessageProcessor
 from rasa.engine.constants import PLACEHOLDER_MESSAGE, PLACEHOLDER_TRACKER
 from rasa.engine.exceptions import GraphRunError
 from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.graph import OrderedRunner
+from bot.graph import LeanProcessor, OrderedRunner
 
 
 @pytest.fixture
@@ -58,3 +59,12 @@ def test_what_rasas_own_runner_refuses_is_refused(loaded, stock):
         with pytest.raises(GraphRunError):
             # Dask looks at words alone for a clash; a value of another kind would shadow the node in silence.
             runner.run({**inputs, targets[0]: targets[0]}, targets)
+
+
+@pytest.mark.parametrize("text", ["oi", "where is my order 1001?", ""])
+async def test_a_message_is_understood_as_stock_understands_it(loaded, text):
+    found = [
+        await read(loaded, UserMessage(text), DialogueStateTracker.from_events("ana", [], loaded.domain.slots))
+        for read in (LeanProcessor.parse_message, MessageProcessor.parse_message)
+    ]
+    assert found[0] == found[1]

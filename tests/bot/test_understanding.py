@@ -109,6 +109,37 @@ def test_the_two_languages_meet(encoder):
     assert first @ second > first @ third + 0.2
 
 
+@pytest.mark.parametrize("width", [512, 3])
+def test_a_message_alone_is_read_as_in_training(encoder, width):
+    from bot.components.sentence_top import Reading, main_axes
+
+    sentences = [encoder.read(text.split()) for text in ("cadê meu pedido", "oi", "posso pagar no pix", "bom dia")]
+    vectors = np.array([sentence_top_vector(encoder, sentence) for sentence in sentences])
+    axes = main_axes(vectors, width)
+    reading = Reading.of(encoder.top, encoder.top_bias, axes)
+    alone = np.array([reading.vector(*sentence) for sentence in sentences])
+    assert np.allclose(vectors @ axes, alone, atol=1e-5)
+    # Four sentences lie in four directions: with fewer axes something of them must be lost.
+    assert np.allclose(alone @ alone.T, vectors @ vectors.T, atol=1e-4) == (width > 3)
+
+
+def test_neighbours_in_one_reading_do_not_touch(encoder):
+    texts = ["oi", "quero trocar a blusa que comprei ontem por uma maior", "a", "", "xqzt " * 200, "where is my order"]
+    together = encoder.read_many([text.split() for text in texts])
+    for text, found in zip(texts, together, strict=True):
+        alone = encoder.read(text.split())
+        assert alone.pieces == found.pieces
+        assert np.allclose(alone.features, found.features, atol=1e-4), text
+
+
+def test_more_pieces_than_are_kept_are_read_all_the_same(encoder, monkeypatch):
+    words = "quero trocar a blusa azul".split()
+    wanted = encoder.read(words).features
+    monkeypatch.setattr(encoder, "_kept", encoder._kept[:2])
+    monkeypatch.setattr(encoder, "_lines", {-1: 0})
+    assert np.allclose(wanted, encoder.read(words).features, atol=1e-4)
+
+
 def test_what_was_never_seen_is_understood(model):
     for text, intent in (
         ("my package has not arrived", "parcel"),
