@@ -7,16 +7,22 @@ most of the nodes. Same nodes, same inputs, same results.
 
 from __future__ import annotations
 
+from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from rasa.core.channels.channel import UserMessage
+from rasa.core.policies.rule_policy import RulePolicy
 from rasa.core.processor import MessageProcessor
 from rasa.engine.exceptions import GraphRunError
 from rasa.engine.graph import GraphNode
 from rasa.engine.runner.dask import DaskGraphRunner
+from rasa.shared.core.domain import Domain, State
+from rasa.shared.core.events import ActionExecuted
 from rasa.shared.core.trackers import DialogueStateTracker
+
+from bot.window import longest_rule
 
 _Step = tuple[str, GraphNode, tuple[str, ...]]
 
@@ -47,12 +53,34 @@ class OrderedRunner(DaskGraphRunner):
             raise GraphRunError("Error running runner.") from error
         return {name: found[name][1] for name in wanted}
 
+    def components(self) -> list[Any]:
+        """What the nodes hold: policies, classifiers and so on."""
+        return [getattr(node, "_component", None) for node in self._instantiated_nodes.values()]
+
     def _order_of(self, targets: tuple[str, ...]) -> list[_Step]:
         nodes = self._graph_schema.minimal_graph_schema(list(targets)).nodes
         order = TopologicalSorter({name: set(node.needs.values()) & nodes.keys() for name, node in nodes.items()})
         return [
             (name, self._instantiated_nodes[name], tuple(nodes[name].needs.values())) for name in order.static_order()
         ]
+
+
+def recent_states(tracker: DialogueStateTracker, domain: Domain, *, many: int, **_: Any) -> list[State]:
+    """The last states of a dialogue, as many as its rules look at; stock makes all of them for every prediction.
+
+    A rule looks at no more states than it has, so those before cannot change which rule fits.
+    """
+    events = tracker.applied_events()
+    left = 1 + sum(isinstance(event, ActionExecuted) for event in events)
+    states = []
+    past = tracker.init_copy()
+    for event in events:
+        if isinstance(event, ActionExecuted):
+            if left <= many:
+                states.append(domain.get_active_state(past))
+            left -= 1
+        past.update(event)
+    return [*states, domain.get_active_state(past)]
 
 
 class LeanProcessor(MessageProcessor):
@@ -65,6 +93,10 @@ class LeanProcessor(MessageProcessor):
     def __init__(self, model_path: str | Path, **options: Any) -> None:
         super().__init__(model_path=model_path, tracker_store=None, lock_store=None, generator=None, **options)
         self.graph_runner = OrderedRunner(self.graph_runner)
+        policies = [node for node in self.graph_runner.components() if isinstance(node, RulePolicy)]
+        self.rule_length = max((longest_rule(policy.lookup) for policy in policies), default=1)
+        for policy in policies:
+            policy.featurizer._create_states = partial(recent_states, many=self.rule_length + 1)  # type: ignore[method-assign]
 
     async def parse_message(
         self, message: UserMessage, tracker: DialogueStateTracker | None = None, only_output_properties: bool = True

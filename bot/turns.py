@@ -122,15 +122,8 @@ class Turns(LeanProcessor):
         self._turn_seconds = turn_seconds
         self._action_seconds = action_seconds
         self._slots = {slot.name for slot in self.domain.slots}
-        self._rule_length = self._longest_rule()
         # Windows that could not be shortened exactly, and how many states the others took: for /health.
         self.cuts: Counter[str] = Counter()
-
-    def _longest_rule(self) -> int:
-        nodes = getattr(self.graph_runner, "_instantiated_nodes", {})
-        policies = (getattr(node, "_component", None) for node in nodes.values())
-        tables = [policy.lookup for policy in policies if isinstance(policy, RulePolicy)]
-        return max((window.longest_rule(table) for table in tables), default=6)
 
     async def take(self, request: TurnRequest) -> dict[str, Any]:
         """The answer to one turn. Raises TurnFailure, and then nothing has happened."""
@@ -278,7 +271,7 @@ class Turns(LeanProcessor):
         if request.new_session:
             answer["window"] = answer["events"]
         elif len(events) > window.LONG:
-            cut = window.shorten(events, self.domain, rule_length=self._rule_length)
+            cut = window.shorten(events, self.domain, rule_length=self.rule_length)
             self.cuts[str(cut.states) if cut.exact else "refused"] += 1
             if len(cut.events) < len(events):
                 answer["window"] = [_dump(event) for event in cut.events]

@@ -8,6 +8,7 @@ Exact for RulePolicy and forms. MemoizationPolicy looks back without limit, so i
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -62,10 +63,9 @@ def shorten(events: list[Event], domain: Domain, *, rule_length: int, tail: int 
 
 
 def longest_rule(lookup: dict[str, Any]) -> int:
-    """States that the longest rule looks at, from RulePolicy's own table."""
-    import json
-
-    return max((len(json.loads(key)) for key in lookup.get("rules", {})), default=1)
+    """States that the longest rule looks at, from RulePolicy's own tables; those of unhappy paths are rules too."""
+    tables = ("rules", "rules_for_loop_unhappy_path")
+    return max((len(json.loads(key)) for table in tables for key in lookup.get(table, {})), default=1)
 
 
 def _turn_start(events: list[Event], tail: int) -> int:

@@ -9,14 +9,18 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from dialogue import Dialogue, timeless
+from rasa.core.featurizers.tracker_featurizers import TrackerFeaturizer
+from rasa.core.policies.rule_policy import RulePolicy
 from rasa.shared.core.events import ActionExecuted, Event, deserialise_events
 
 from bot import window
 from bot.events import slim
+from bot.graph import recent_states
 from bot.request import parse_request
 
 DIALOGUES = int(os.environ.get("SEGUE_FUZZ_DIALOGUES", "3"))
@@ -40,7 +44,7 @@ INJECTED: list[list[dict[str, Any]]] = [
 
 
 def base_and_tail(events: list[Event], turns: Any) -> list[Event]:
-    return window.shorten(events, turns.domain, rule_length=turns._rule_length).events
+    return window.shorten(events, turns.domain, rule_length=turns.rule_length).events
 
 
 def last_raw(events: list[Event], turns: Any) -> list[Event]:
@@ -106,6 +110,36 @@ async def test_the_fuzz_catches_a_naive_cut(turns, cut):
     assert found > 0
 
 
+def states_of(turns: Any, how: Callable[..., Any]) -> None:
+    for policy in turns.graph_runner.components():
+        if isinstance(policy, RulePolicy):
+            policy.featurizer._create_states = how
+
+
+async def differing_states(turns: Any, many: int, seed: int) -> int:
+    """Plays a random dialogue; counts the turns in which so many states give another answer than all of them."""
+    chance = random.Random(seed)
+    dialogue = Dialogue(turns, f"states{seed}", cut=False)
+    found = 0
+    for _ in range(TURNS):
+        text = chance.choice(POOL)
+        body = dialogue.body(text)
+        states_of(turns, partial(recent_states, many=many))
+        answer = await turns.take(parse_request(body))
+        states_of(turns, TrackerFeaturizer._create_states)
+        found += timeless(await dialogue.say(text)) != timeless(answer)
+    return found
+
+
+async def test_rules_answer_from_the_last_states_as_from_all(turns):
+    try:
+        for seed in range(DIALOGUES):
+            assert 0 == await differing_states(turns, turns.rule_length + 1, seed)
+        assert sum([await differing_states(turns, 1, seed) for seed in range(DIALOGUES)]) > 0
+    finally:
+        states_of(turns, partial(recent_states, many=turns.rule_length + 1))
+
+
 async def long_dialogue(turns: Any, *last: str) -> Dialogue:
     dialogue = Dialogue(turns, cut=False)
     for text in ["oi", "a loja abre no domingo?", "obrigado"] * 12:
@@ -120,7 +154,7 @@ async def long_dialogue(turns: Any, *last: str) -> Dialogue:
 async def both(turns: Any, dialogue: Dialogue, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The answer over the whole past and over its cut."""
     events = deserialise_events(dialogue.window)
-    cut = window.shorten(events, turns.domain, rule_length=turns._rule_length)
+    cut = window.shorten(events, turns.domain, rule_length=turns.rule_length)
     assert cut.exact
     assert len(cut.events) < len(events) / 2
     body = dialogue.body(text)
@@ -176,7 +210,7 @@ async def test_a_difference_keeps_everything(turns, monkeypatch):
     dialogue = await long_dialogue(turns)
     events = deserialise_events(dialogue.window)
     monkeypatch.setattr("bot.window._state", lambda domain, given, rule_length: (len(given),))
-    cut = window.shorten(events, turns.domain, rule_length=turns._rule_length)
+    cut = window.shorten(events, turns.domain, rule_length=turns.rule_length)
     assert (False, events) == (cut.exact, cut.events)
 
 
