@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-import msgspec
 import structlog
 import uuid_utils
 
@@ -157,16 +156,18 @@ class Ingest:
         content, link = await self._checked(customer, inbound.content), ""
         if inbound.link or (isinstance(content, Text) and codes.may_be_in(content.text)):
             content, link = await self._without_code(inbound, content)
-        # Two random numbers in one: the second half names the journal if this is a customer's first message.
-        made = uuid_utils.uuid4().hex
+        # One number for all that begins here: the message, its trace, and the conversation if none is open; its
+        # second half, which is random, names the journal if this is a customer's first message.
+        made = uuid_utils.uuid7()
+        name, digits = str(made), made.hex
         entry = Entry(
             kind="message",
             author=_CUSTOMER,
-            id=str(uuid_utils.uuid7()),
+            id=name,
             identity=str(inbound.identity),
             content=content,
             at=inbound.at,
-            trace=inbound.trace or made,
+            trace=inbound.trace or digits,
             link=link,
         )
         return await self.store.enqueue(
@@ -176,10 +177,10 @@ class Ingest:
             dedupe=inbound.dedupe,
             joins=window > 0 and not link and conversation.joins_burst(content),
             window=window,
-            journal=made[16:],
-            conversation=str(uuid_utils.uuid7()),
+            journal=digits[16:],
+            conversation=name,
             locale=inbound.locale,
-            origin=msgspec.json.encode({"locale": inbound.locale, **self._origin(inbound.origin)}).decode(),
+            origin=self._origin(inbound.origin),
         )
 
     async def _customer(self, inbound: Inbound, proposed: CustomerId) -> CustomerId:

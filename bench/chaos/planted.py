@@ -38,8 +38,8 @@ CONSUMED_AT_CLAIM = _fault(
     "consumed at claim",
     (
         "claim",
-        "return {'ok', t, redis",
-        "redis.call('LTRIM', mb, length, -1)\nreturn {'ok', t, redis",
+        "return {'ok', t, turn_needs",
+        "redis.call('LTRIM', mb, length, -1)\nreturn {'ok', t, turn_needs",
     ),
     ("commit", "redis.call('LTRIM', mb, length, -1)", ""),
     ("claim", "'bl', length", "'bl', 1"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, cast
 
 import hiredis
@@ -32,8 +32,10 @@ class Taker(Protocol):
     def set_exception(self, error: BaseException, /) -> None: ...
 
 
-_Call = tuple[Command, Taker, bytes | None]
-"""The last is the command as it is written, where somebody has packed it already."""
+_Call = tuple[bytes, Taker, Reader | None]
+"""A command as it is written (of a `_Together` several), who takes the reply, and what reads it."""
+
+_BY_DIGEST = b"$7\r\nEVALSHA\r\n$40\r\n"
 
 
 class Batcher:
@@ -53,13 +55,14 @@ class Batcher:
     def call(self, *command: Any) -> asyncio.Future[Any]:
         """The command's reply. Raises `StoreUnavailable`, or redis-py's ResponseError for a wrong command."""
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.give(reply, command)
+        self.give(reply, hiredis.pack_command(command), self._readers.get(command[0]))
         return reply
 
-    def give(self, taker: Taker, command: Command, packed: bytes | None = None) -> None:
+    def give(self, taker: Taker, packed: bytes, reader: Reader | None = None) -> None:
+        """A command that is packed already, and who takes its reply."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.append((command, taker, packed))
+        self._waiting.append((packed, taker, reader))
 
     def call_all(self, commands: Sequence[Command]) -> asyncio.Future[list[Any]]:
         """The replies of plain commands, together: one future where `call` would make hundreds."""
@@ -70,7 +73,7 @@ class Batcher:
         """The replies of commands that somebody has packed, each read by its reader; None takes it as it comes."""
         replies: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         if readers:
-            self.give(_Together(replies, readers), (), packed)
+            self.give(_Together(replies, readers), packed)
         else:
             replies.set_result([])
         return replies
@@ -85,7 +88,7 @@ class Batcher:
     async def _open(self) -> None:
         """What is asked while this lasts waits for it, and fails with it."""
         late = float(self._client.connection_pool.connection_kwargs.get("socket_timeout") or 5)
-        line = _Line(self._readers, self._sources, late)
+        line = _Line(self._sources, late)
         reason = "Redis: the store is closing"
         try:
             await self._hang_up()
@@ -141,8 +144,7 @@ class _Together:
 class _Line(asyncio.Protocol):
     """Writes commands, and gives each its reply in order."""
 
-    def __init__(self, readers: Mapping[str, Reader], sources: dict[str, str], timeout: float) -> None:
-        self._readers = readers
+    def __init__(self, sources: dict[str, str], timeout: float) -> None:
         self._sources = sources
         self._timeout = timeout
         self._reader = hiredis.Reader(replyError=ResponseError)
@@ -157,7 +159,7 @@ class _Line(asyncio.Protocol):
 
     def send(self, calls: list[_Call]) -> None:
         self._asked.extend(calls)
-        self._transport.write(b"".join([packed or hiredis.pack_command(command) for command, _, packed in calls]))
+        self._transport.write(b"".join([packed for packed, _, _ in calls]))
         if self._timer is None:
             self._heard = self._loop.time()
             self._look_again(self._heard + self._timeout)
@@ -167,28 +169,31 @@ class _Line(asyncio.Protocol):
         self._reader.feed(data)
         try:
             while (reply := self._reader.gets()) is not False:
-                command, taker, _ = self._asked[0]
+                packed, taker, read = self._asked[0]
                 if type(taker) is not _Together or taker.missing == 1:
                     self._asked.popleft()
                 if isinstance(reply, ResponseError):
-                    self._refused(command, taker, reply)
-                elif type(taker) is _Together:
-                    taker.set_result(reply)
-                elif not taker.done():
-                    read = self._readers.get(command[0])
+                    self._refused(packed, taker, reply)
+                elif type(taker) is _Together or not taker.done():
                     taker.set_result(read(reply) if read else reply)
         except (hiredis.HiredisError, IndexError) as error:
             self._end(f"Redis: {error}")
 
-    def _refused(self, command: Command, taker: Taker, reply: ResponseError) -> None:
+    def _refused(self, packed: bytes, taker: Taker, reply: ResponseError) -> None:
         message = str(reply)
-        if message.startswith("NOSCRIPT") and command[:1] == ("EVALSHA",):
+        if message.startswith("NOSCRIPT") and type(taker) is not _Together:
             # Redis restarted without our scripts: send the text of just the one that it did not know.
-            self.send([(("EVAL", self._sources[command[1]], *command[2:]), taker, None)])
+            self.send([(self._with_text(packed), taker, None)])
         elif type(taker) is _Together or not taker.done():
             # Redis 6.2 puts the reason of a script behind its own words.
             passing = message.startswith(_PASSING) or "MISCONF" in message or " -OOM " in message
             taker.set_exception(StoreUnavailable(f"Redis: {message}") if passing else reply)
+
+    def _with_text(self, packed: bytes) -> bytes:
+        """The same call of a script, by its text."""
+        count, _, rest = packed.partition(_BY_DIGEST)
+        text = self._sources[rest[:40].decode()].encode()
+        return b"%b$4\r\nEVAL\r\n$%d\r\n%b%b" % (count, len(text), text, rest[40:])
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end(f"Redis: {error or 'the connection was closed'}")

@@ -1,7 +1,7 @@
 """What the two scripts of every message are given: one argument in MessagePack, which Lua reads by name.
 
 Twenty arguments of a command cost more to pack, and Redis more to take apart, than this one. Redis' MessagePack knows
-no bytes, so JSON goes in as text and a window beside it.
+no bytes, so what is bytes already (a message's entry, a turn's window) goes in beside it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ class Enqueue(msgspec.Struct, frozen=True):
     identity: str
     channel: str
     dedupe: str
-    entry: str
-    """the journal entry, JSON"""
     mode: Literal["t", "x"]
     """t joins a burst, x stands alone"""
     window: int
@@ -29,8 +27,7 @@ class Enqueue(msgspec.Struct, frozen=True):
     conversation: str
     """id of a conversation that begins"""
     locale: str
-    origin: str
-    """JSON"""
+    origin: Mapping[str, str]
     idle: int
     """ms until an idle conversation is closed, 0 never"""
     lease: int

@@ -11,13 +11,11 @@ from connectors.contract import CustomerId, Identity
 from router.store.hints import Hints
 from router.store.types import Claim, Enqueued, Entry, MailboxFull, NotMine, Written, why_gone
 
-TURN_NEEDS = ("cid", "ln", "tn", "at", "ctl", "loc", "lang", "lv", "ns", "num", "to", "lt", "fa")
-"""Fields of the state that a claim brings, as in _shared.lua."""
-
 _PLAIN = 4
 """Parts of a reply without a claim."""
 
 read_entry = msgspec.json.Decoder(Entry)
+_read_state = msgspec.msgpack.Decoder(dict[str, str])
 
 
 class Enqueuing:
@@ -70,10 +68,10 @@ def enqueued(customer: CustomerId, entry: Entry, reply: list[Any]) -> Enqueued:
 
 
 def claim_of(
-    customer: CustomerId, now: Any, state: list[bytes | None], window: bytes, seqs: list[int], entries: list[Entry]
+    customer: CustomerId, now: Any, state: bytes, window: bytes, seqs: list[int], entries: list[Entry]
 ) -> Claim:
-    """`state` are the values of `TURN_NEEDS`."""
-    fields = {name: value.decode() for name, value in zip(TURN_NEEDS, state, strict=True) if value is not None}
+    """`state` as `turn_needs` of _shared.lua packs it."""
+    fields = _read_state.decode(state)
     conversation, last = fields["cid"], entries[-1]
     return Claim(
         customer,

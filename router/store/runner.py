@@ -41,10 +41,10 @@ def connect(url: str, *, timeout: float = 5.0, connections: int = 64) -> Redis:
 
 
 @lru_cache(maxsize=4096)
-def _head(digest: str, touched: tuple[str, ...]) -> bytes:
-    """A script's command as it is written, up to its three arguments: the same for all messages of a customer."""
-    parts = [part.encode() for part in ("EVALSHA", digest, str(len(touched)), *touched)]
-    return b"*%d\r\n" % (len(parts) + 3) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
+def _head(digest: str, touched: tuple[str, ...], offset: int) -> bytes:
+    """A script's command as it is written, up to its last two arguments: the same for all messages of a customer."""
+    parts = [part.encode() for part in ("EVALSHA", digest, str(len(touched)), *touched, str(offset))]
+    return b"*%d\r\n" % (len(parts) + 2) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
 
 
 @lru_cache(maxsize=1024)
@@ -76,13 +76,11 @@ class Runner:
         """The script's answer. Every script takes the clock's offset first."""
         return self.call("EVALSHA", self._digests[script], len(touched), *touched, self.offset, *arguments)
 
-    def run_for(self, taker: Taker, script: str, touched: tuple[str, ...], call: bytes, more: bytes = b"") -> None:
+    def run_for(self, taker: Taker, script: str, touched: tuple[str, ...], call: bytes, more: bytes) -> None:
         """The same of a script with two arguments; the answer is given to `taker`, whoever asked."""
-        digest, offset = self._digests[script], b"%d" % self.offset
-        packed = b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
-            _head(digest, touched), len(offset), offset, len(call), call, len(more), more,
-        )  # fmt: skip
-        self._batcher.give(taker, ("EVALSHA", digest, len(touched), *touched, offset, call, more), packed)
+        head = _head(self._digests[script], touched, self.offset)
+        packed = b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n" % (head, len(call), call, len(more), more)
+        self._batcher.give(taker, packed)
 
     async def close(self) -> None:
         await self._batcher.close()

@@ -165,7 +165,7 @@ class Store:
         journal: str,
         conversation: str,
         locale: str,
-        origin: str,
+        origin: Mapping[str, str],
     ) -> Enqueued:
         """Write a message down once.
 
@@ -178,7 +178,6 @@ class Store:
             identity=str(identity),
             channel=identity.channel,
             dedupe=f"{identity.account}/{dedupe}",
-            entry=_json(entry),
             mode="t" if joins else "x",
             window=window,
             most=self._most_waiting,
@@ -191,7 +190,9 @@ class Store:
             hint=("" if self._alone else "e") if here else "b",
         )
         taker = Enqueuing(customer, entry, answer, here)
-        self._runner.run_for(taker, "enqueue", keys.for_enqueue(customer), calls.packed(call))
+        self._runner.run_for(
+            taker, "enqueue", keys.for_enqueue(customer), calls.packed(call), _entry_json.encode(entry)
+        )
         reply = await answer
         if reply[0] == b"elsewhere":
             return await self.kin.first_answer(reply[1].decode().split(), call.dedupe)

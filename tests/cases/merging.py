@@ -60,7 +60,7 @@ async def write(
         journal=f"{customer[-2:]:0>16}",
         conversation=f"conversation-{customer[-1]}",
         locale="pt-BR",
-        origin="{}",
+        origin={},
     )
 
 

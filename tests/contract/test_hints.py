@@ -41,7 +41,7 @@ async def write(store: Store, dedupe: str, *, window: int) -> None:
     entry = Entry(kind="message", author=Author("customer"), id=dedupe, identity=str(WIDGET), content=Text("oi"))
     await store.enqueue(
         ANA, WIDGET, entry, dedupe=dedupe, joins=True, window=window, journal="00aa", conversation="c", locale="en",
-        origin="{}",
+        origin={},
     )  # fmt: skip
 
 

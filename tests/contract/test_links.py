@@ -51,7 +51,7 @@ async def write(store: Store, customer: CustomerId, identity: Identity, dedupe: 
     await store.adopt_identity(identity, customer)
     done = await store.enqueue(
         customer, identity, entry, dedupe=dedupe, joins=False, window=0, journal="j" + customer[-1], conversation="c1",
-        locale="pt-BR", origin="{}",
+        locale="pt-BR", origin={},
     )  # fmt: skip
     return done.seq
 

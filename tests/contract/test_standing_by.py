@@ -36,7 +36,7 @@ class Process:
         entry = Entry(kind="message", author=Author("customer"), id=dedupe, identity=str(WIDGET), content=content)
         await self.store.enqueue(
             ANA, WIDGET, entry, dedupe=dedupe, joins=joins, window=window, journal="00aa", conversation="c",
-            locale="en", origin="{}",
+            locale="en", origin={},
         )  # fmt: skip
         await asyncio.sleep(0)  # the claim is handed over behind the acknowledgement
 

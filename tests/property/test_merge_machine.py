@@ -170,7 +170,7 @@ class MergeMachine(RuleBasedStateMachine):
             try:
                 done = self.run(
                     self.store.enqueue(customer, me, entry, dedupe=name, joins=True, window=0, journal="00aa",
-                                       conversation=f"c{next(self.numbers)}", locale="", origin="{}")
+                                       conversation=f"c{next(self.numbers)}", locale="", origin={})
                 )  # fmt: skip
             except Moved as moved:
                 self.run(self.store.merges.repoint([identity], customer, moved.survivor))

@@ -190,7 +190,7 @@ class StoreMachine(RuleBasedStateMachine):
             done = self.run(
                 self.store.enqueue(
                     ANA, who, entry, dedupe=dedupe, joins=joins, window=window,
-                    journal="00aa", conversation=conversation, locale="pt-BR", origin="{}",
+                    journal="00aa", conversation=conversation, locale="pt-BR", origin={},
                 )
             )  # fmt: skip
             answer = ("repeat" if done.repeated else "ok", done.seq)

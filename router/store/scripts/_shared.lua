@@ -1,7 +1,13 @@
 -- Put before every script. Scripts check everything before their first write, because Redis does not roll back.
 
--- Fields of the state that a claim brings: what a turn reads. Their order is `TURN_NEEDS` in inbox.py.
+-- Fields of the state that a claim brings: what a turn reads, those that are there, in MessagePack.
 local TURN_NEEDS = {'cid', 'ln', 'tn', 'at', 'ctl', 'loc', 'lang', 'lv', 'ns', 'num', 'to', 'lt', 'fa'}
+
+local function turn_needs(st)
+  local values, found = redis.call('HMGET', st, unpack(TURN_NEEDS)), {}
+  for i, field in ipairs(TURN_NEEDS) do found[field] = values[i] or nil end
+  return cmsgpack.pack(found)
+end
 
 -- Redis' clock in milliseconds; the offset is 0 outside tests.
 local function now(offset)

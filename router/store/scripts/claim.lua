@@ -36,4 +36,4 @@ for i = 1, length do
   local found = redis.call('XRANGE', jr, seq .. '-0', seq .. '-0')
   entries[i] = found[1] and found[1][2][2] or ''
 end
-return {'ok', t, redis.call('HMGET', st, unpack(TURN_NEEDS)), redis.call('GET', tr) or '', items, entries}
+return {'ok', t, turn_needs(st), redis.call('GET', tr) or '', items, entries}

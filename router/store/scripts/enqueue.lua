@@ -1,13 +1,18 @@
 -- Promise: a message is written down once, in the journal and in the mailbox, or not at all; a repeat gets the first answer.
 -- What may start now is claimed in the same step for a worker that stands by: a claim would find this message alone.
 -- KEYS state, identities, seen, journal, mailbox, run, events, timers, vendor ids, tracker
--- ARGV offset, call (Enqueue in calls.py)
+-- ARGV offset, call (Enqueue in calls.py), journal entry (JSON)
 -- Answers {'ok', seq, journal, ms until it may be claimed or -1 [, now, state, window: it is claimed]}
 --       | {'repeat', seq, journal, entry} | {'gone', why} | {'elsewhere', kin} | {'not_mine'} | {'full'}
 local st, id, dd, jr, mb, run, ev = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local tmr, mid, tr = KEYS[8], KEYS[9], KEYS[10]
 local call = cmsgpack.unpack(ARGV[2])
 local customer, identity, channel, mode, window = call.customer, call.identity, call.channel, call.mode, call.window
+
+local function origin()
+  call.origin.locale = call.locale
+  return cjson.encode(call.origin)
+end
 
 local s = redis.call('HMGET', st, 'gone', 'jid', 'cid', 'open', 'why', 'w0', 'wu', 'days', 'ctl', 'cn', 'n', 'pv', 'ln', 'at', 'hold')
 if s[1] then return {'gone', s[1]} end
@@ -31,12 +36,12 @@ local function keep(field, value)
   set[#set + 1] = value
 end
 if not known then
-  journal_id, conversation, first = call.journal, call.conversation, call.origin
+  journal_id, conversation, first = call.journal, call.conversation, origin()
   set = {'fmt', 1, 'jid', journal_id, 'cid', conversation, 'open', 1, 'ctl', s[9] or 'bot', 'cn', s[10] or 0, 'ln', 0, 'tn', 0, 'bl', 0,
     'at', 0, 'loc', call.locale, 'via', identity}
   redis.call('SADD', id, identity)
 elseif s[4] ~= '1' then
-  conversation, first = call.conversation, call.origin
+  conversation, first = call.conversation, origin()
   keep('cid', conversation); keep('open', 1)
   -- An open form is an open case: it goes on where it stopped. A Rasa session that begins anew would end it.
   keep('ns', redis.call('HEXISTS', st, 'form') == 1 and 'back' or 1)
@@ -44,7 +49,7 @@ end
 if first ~= '' then event(ev, 'conversation.opened', customer, conversation, 0, channel) end
 
 local journal = journal_of(jr, t, s[11], s[12])
-seq = append(journal, 'c', call.entry, conversation, first)
+seq = append(journal, 'c', ARGV[3], conversation, first)
 keep('n', journal.n); keep('pv', journal.pv)
 redis.call('ZADD', dd, seq, call.dedupe)
 -- The first seq of each of the last 30 days tells how far ids may be forgotten: of messages in 8 days, of ours in 30.
@@ -102,5 +107,5 @@ if ready and not taken and call.hint == 'b' then
 elseif call.hint ~= '' then
   hint('e', shard(st), seq)
 end
-if taken then return {'ok', seq, journal_id, -1, t, redis.call('HMGET', st, unpack(TURN_NEEDS)), redis.call('GET', tr) or ''} end
+if taken then return {'ok', seq, journal_id, -1, t, turn_needs(st), redis.call('GET', tr) or ''} end
 return {'ok', seq, journal_id, ready and ready - t or -1}
