@@ -16,6 +16,7 @@ import msgspec
 
 from router import metrics
 from router.bot_workers import BotFailure, BotWorker, WorkerGone, sockets_in
+from router.later import Later
 
 PACKED_WINDOW = b"\x01"
 PLAIN_WINDOW = b"\x02"
@@ -91,7 +92,8 @@ class Bot:
     def __init__(self, path: Path, *, deadline: float = 10.0, second_after: float = 4.0, at_once: int = 64) -> None:
         self._path = path
         self._deadline = deadline
-        self._second_after = second_after
+        self._slow = Later(second_after)
+        self._late = Later(deadline)
         self._room = asyncio.Semaphore(at_once)
         self._workers: dict[Path, BotWorker] = {}
         self._retired: list[BotWorker] = []
@@ -123,7 +125,7 @@ class Bot:
     async def _first_answer(self, body: bytes) -> bytes:
         """The first answer of the first worker, or of a second one started when the first takes long.
 
-        One future and two timers: asyncio's own `timeout`, `wait` and `gather` cost more than the question itself.
+        One future: asyncio's own `timeout`, `wait` and `gather` cost more than the question itself.
         """
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[asyncio.Task[bytes]] = loop.create_future()
@@ -147,14 +149,14 @@ class Bot:
             if not ended.done():
                 ended.set_exception(BotFailure("deadline", f"{self._deadline} s"))
 
-        slow = loop.call_later(self._second_after, ask_another)
-        late = loop.call_later(self._deadline, give_up)
+        self._slow.call(ask_another)
+        self._late.call(give_up)
         try:
             ask(None)
             return (await ended).result()
         finally:
-            slow.cancel()
-            late.cancel()
+            self._slow.cancel(ask_another)
+            self._late.cancel(give_up)
             if len(asking) > 1 or not asking[0].done():
                 for task in asking:
                     task.cancel()

@@ -51,7 +51,7 @@ def joins_burst(content: Content) -> bool:
 
 def wordless(batch: tuple[Content, ...]) -> bool:
     """Files without a word beside them: there is nothing to ask the bot."""
-    return not any(content.text.strip() for content in batch)
+    return not "".join([content.text for content in batch]).strip()
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -73,7 +73,7 @@ def asked(batch: tuple[Content, ...], payload: str | None) -> Asked:
     """The texts of a burst joined by newlines; a known button by its payload, an unknown one by its visible title."""
     if payload is not None:
         return Asked(payload=payload)
-    return Asked(text="\n".join(content.text for content in batch if content.text))
+    return Asked(text="\n".join([content.text for content in batch if content.text]))
 
 
 # ── moving a conversation ───────────────────────────────────────────────────────────────────────────────────────────

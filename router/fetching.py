@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +28,10 @@ LONGEST = 25.0
 PAUSES = (0.5, 2.0)
 
 _FILES = (Image, File, Audio, Video)
-_NOTHING = contextlib.nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     """A file that a message brought, and who can fetch it."""
 
     seq: int
@@ -56,13 +54,17 @@ class Fetching:
     intake: Intake
     owner: Callable[[str], str]
 
-    def beside(self, claim: Claim) -> AbstractAsyncContextManager[None]:
-        """What the claim's messages bring is fetched while the body runs, and is here, or given up, behind it."""
-        wanted = [found for written in claim.batch if (found := self._wanted(written))]
-        return self._beside(claim, wanted) if wanted else _NOTHING
+    def wanted(self, claim: Claim) -> list[Wanted]:
+        """What the claim's messages bring and is still with its platform."""
+        return [
+            found
+            for written in claim.batch
+            if isinstance(written.entry.content, _FILES) and (found := self._wanted(written, written.entry.content))
+        ]
 
     @contextlib.asynccontextmanager
-    async def _beside(self, claim: Claim, wanted: list[_Wanted]) -> AsyncIterator[None]:
+    async def beside(self, claim: Claim, wanted: list[Wanted]) -> AsyncIterator[None]:
+        """It is fetched while the body runs, and is here, or given up, behind it."""
         fetching = asyncio.ensure_future(self._all(claim, wanted))
         try:
             yield
@@ -71,22 +73,20 @@ class Fetching:
             fetching.cancel()
             await asyncio.gather(fetching, return_exceptions=True)
 
-    async def _all(self, claim: Claim, wanted: list[_Wanted]) -> None:
+    async def _all(self, claim: Claim, wanted: list[Wanted]) -> None:
         await asyncio.gather(*(self._one(claim, one) for one in wanted))
 
-    def _wanted(self, written: Written) -> _Wanted | None:
+    def _wanted(self, written: Written, content: Image | File | Audio | Video) -> Wanted | None:
         entry = written.entry
-        if not isinstance(entry.content, _FILES):
-            return None
         identity = Identity.parse(entry.identity)
         source = self.sources.get(identity.account)
         if not source:
             return None
         # Any other address is not the platform's to fetch.
-        theirs = entry.content.url.startswith(f"{identity.channel}:")
-        return _Wanted(written.seq, entry, entry.content, source) if theirs else None
+        theirs = content.url.startswith(f"{identity.channel}:")
+        return Wanted(written.seq, entry, content, source) if theirs else None
 
-    async def _one(self, claim: Claim, wanted: _Wanted) -> None:
+    async def _one(self, claim: Claim, wanted: Wanted) -> None:
         """Fetches, keeps, and writes down what the message says by now. Raises `StoreUnavailable`."""
         account, channel = wanted.account, wanted.account.partition(":")[0]
         name = f"f{wanted.entry.id}"
@@ -121,7 +121,7 @@ class Fetching:
             if not written_down and isinstance(found, Kept):
                 await self.media.remove(found.id)
 
-    async def _fetched(self, wanted: _Wanted) -> Kept | str:
+    async def _fetched(self, wanted: Wanted) -> Kept | str:
         """The file, or by a short name why there is none."""
         try:
             async with asyncio.timeout(LONGEST), self.media.draft() as draft:

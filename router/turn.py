@@ -15,6 +15,7 @@ from connectors.contract import Identity, ShowsTyping
 from router import conversation, metrics
 from router.bot import Answer, Bot, Question, Response, joined_window
 from router.bot_workers import BotFailure
+from router.later import Later
 from router.linking import OURS, Linking
 from router.routing import Routing
 from router.store import Claim, Commit, NewEntry, OfferedButton, Store, StoreUnavailable
@@ -58,6 +59,7 @@ class Turns:
     """Accounts of other channels that a conversation can go on at."""
     typing: Mapping[str, ShowsTyping] = field(default_factory=dict)
     """Of channel accounts whose platform can show it."""
+    _slow: Later = field(init=False, default_factory=lambda: Later(TYPING_AFTER))
 
     async def run(self, claim: Claim) -> Commit:
         """What this turn leaves behind. The caller commits it."""
@@ -85,17 +87,21 @@ class Turns:
                 metrics.TURNS.inc("dead")
                 return self._apology(claim, dead="attempts")
             case "bot":
-                return await self._introduced(claim, await self._answered(claim, said, payload))
+                payload = HELP if isinstance(said[0], Command) else payload
+                commit = self._answered_by_us(claim, said) or await self._ask_bot(claim, said, payload)
+                if claim.state.get("lt") == claim.batch[-1].entry.identity and claim.state.get("ns") != "back":
+                    return commit  # where the last turn answered too, nothing is said around it
+                return await self._introduced(claim, commit)
 
-    async def _answered(self, claim: Claim, said: tuple[Content, ...], payload: str | None) -> Commit:
+    def _answered_by_us(self, claim: Claim, said: tuple[Content, ...]) -> Commit | None:
+        """What the bot is not asked about."""
         if isinstance(said[0], Command):
-            answer = self.linking.commanded(claim, said[0])
-            return answer or await self._ask_bot(claim, said, HELP)
+            return self.linking.commanded(claim, said[0])
         if isinstance(said[-1], Placeholder):
             return self._received(claim, "placeholder_received")
         if conversation.wordless(said):
             return self._received(claim, "file_received")
-        return await self._ask_bot(claim, said, payload)
+        return None
 
     def _received(self, claim: Claim, key: str) -> Commit:
         """Said once of files that come together: platforms bring an album picture by picture."""
@@ -181,15 +187,15 @@ class Turns:
             if shows := self.typing.get(claim.identity.account):
                 thinking.append(asyncio.create_task(_keep_typing(shows, claim.identity)))
 
-        # Most answers are there before: they cost a timer and no task.
-        slow = asyncio.get_running_loop().call_later(TYPING_AFTER, think)
+        # Most answers are there before.
+        self._slow.call(think)
         try:
             return await self.bot.ask(question)
         finally:
-            slow.cancel()
-            for task in thinking:
-                task.cancel()
+            self._slow.cancel(think)
             if thinking:
+                for task in thinking:
+                    task.cancel()
                 await asyncio.gather(*thinking, return_exceptions=True)
 
     async def _show_work(self, claim: Claim) -> None:
@@ -231,15 +237,15 @@ class Turns:
         if answer.state.requested_slot and entries and entries[-1].entry.content is not None:
             state["ask"] = msgspec.json.encode(entries[-1].entry.content).decode()
         events = ["turn.fallback"] if answer.fallback else []
-        items = len(entries) + sum(len(new.buttons) for new in entries)
-        size = len(window) + sum(map(len, state.values())) + sum(len(r.text) for r in answer.responses)
+        items = len(entries) + sum([len(new.buttons) for new in entries])
+        size = len(window) + sum(map(len, state.values())) + sum([len(said.text) for said in answer.responses])
         if items > MOST_ITEMS or size > LARGEST_COMMIT:
             raise BotFailure("too_large", f"{items} items, {size} bytes")
         return Commit(entries=entries, state=state, window=window, events=events)
 
     def _offered_elsewhere(self, claim: Claim, answer: Answer) -> list[NewEntry]:
         """The bot found that the customer wants to go on elsewhere. Links are made when the offer is shown."""
-        if not any(request.kind == "continue" for request in answer.requests):
+        if "continue" not in [request.kind for request in answer.requests]:
             return []
         accounts = self.elsewhere(claim.identity)
         if not accounts:
@@ -250,9 +256,11 @@ class Turns:
 
     def _composed(self, claim: Claim, response: Response) -> list[NewEntry]:
         offered = tuple(
-            self.voice.button(str(button["title"]), str(button["payload"]))
-            for button in response.buttons
-            if button.get("title") and button.get("payload")
+            [
+                self.voice.button(str(button["title"]), str(button["payload"]))
+                for button in response.buttons
+                if button.get("title") and button.get("payload")
+            ]
         )
         content: Content
         if offered:

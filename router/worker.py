@@ -70,13 +70,14 @@ class Worker:
         with contextlib.suppress(LeaseLost, StoreUnavailable):
             await self._store.retry(claim, delay=0, counts=False)
 
-    async def _claim(self, customer: CustomerId) -> Claim | None:
-        return self._given.pop(customer, None) or await self._store.claim(customer)
-
     async def _work_on(self, customer: CustomerId) -> None:
         """Turn after turn, until nothing waits that may start now."""
         try:
-            while not self._loop.stopping and (claim := await self._claim(customer)):
+            while not self._loop.stopping:
+                # Come with its message, or by itself.
+                claim = self._given.pop(customer, None) or await self._store.claim(customer)
+                if claim is None:
+                    return
                 self._claims[customer] = claim
                 waiting = await self._one_turn(claim)
                 self._claims.pop(customer, None)
@@ -112,7 +113,10 @@ class Worker:
     async def _one_turn(self, claim: Claim) -> int:
         """How many messages wait behind this turn."""
         began = time.monotonic()
-        async with self._fetching.beside(claim):
+        if files := self._fetching.wanted(claim):
+            async with self._fetching.beside(claim, files):
+                commit = await self._turns.run(claim)
+        else:
             commit = await self._turns.run(claim)
         committed = await self._commit(claim, commit)
         metrics.TURN_SECONDS.observe(time.monotonic() - began)
