@@ -17,6 +17,7 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp import hdrs, web
+from multidict import istr
 from prometheus_client import Counter
 
 from connectors.contract import CredentialsRejected, RefusedForGood, TryAgain, Unknown
@@ -210,11 +211,12 @@ def is_near(host: str) -> bool:
         return "." not in host or host.endswith((".localhost", ".internal", ".local"))
 
 
+_TRACE = istr("traceparent")
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def trace_of(request: web.Request) -> str:
     """The trace id of a caller that has one (https://www.w3.org/TR/trace-context/), else empty: the door makes one."""
-    given = request.headers.get("traceparent")
+    given = request.headers.get(_TRACE)
     found = _TRACEPARENT.fullmatch(given) if given else None
     return found[1] if found and found[1] != "0" * 32 else ""

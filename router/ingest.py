@@ -104,7 +104,7 @@ class Ingest:
             )
             if not seq:
                 return
-            content = await self._checked(customer, edited.content)
+            content = self._checked(await self._meant(customer, edited.content))
             entry = Entry(kind="edit", author=_CUSTOMER, identity=str(identity), content=content, of=seq, at=edited.at)
             name = f"{identity.account}/{edited.dedupe}"
             await at_home(
@@ -128,12 +128,12 @@ class Ingest:
 
     async def _enqueue(self, inbound: Inbound) -> Enqueued:
         proposed = inbound.customer or _new_customer()
-        window = self.window(inbound.identity.channel)
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             customer = self.store.remembered(inbound.identity) or await self._customer(inbound, proposed)
             try:
-                return await self._written(customer, inbound, window)
+                content, link = self._plain(inbound) or await self._looked_up(customer, inbound)
+                return await self._write(customer, inbound, content, link)
             except Moved as moved:
                 # Who took this customer over has the identity now, whatever the hint still says.
                 self.store.forget_remembered(inbound.identity)
@@ -152,10 +152,22 @@ class Ingest:
                 proposed = _new_customer()
         raise TryAgain("this customer is being moved", after=2)
 
-    async def _written(self, customer: CustomerId, inbound: Inbound, window: int) -> Enqueued:
-        content, link = await self._checked(customer, inbound.content), ""
-        if inbound.link or (isinstance(content, Text) and codes.may_be_in(content.text)):
-            content, link = await self._without_code(inbound, content)
+    def _plain(self, inbound: Inbound) -> tuple[Content, str] | None:
+        """Words that need no look into the store, and no link code; None of anything else."""
+        content = inbound.content
+        if not isinstance(content, Text) or inbound.link or codes.may_be_in(content.text):
+            return None
+        return self._checked(content), ""
+
+    async def _looked_up(self, customer: CustomerId, inbound: Inbound) -> tuple[Content, str]:
+        """The content as it may be kept, and the keyed hash of the link code that came with it, or nothing."""
+        content = self._checked(await self._meant(customer, inbound.content))
+        if inbound.link:
+            return content, await self._named(inbound.link)
+        return await self._without_code(content) if isinstance(content, Text) else (content, "")
+
+    def _write(self, customer: CustomerId, inbound: Inbound, content: Content, link: str) -> Awaitable[Enqueued]:
+        window = self.window(inbound.identity.channel)
         # One number for all that begins here: the message, its trace, and the conversation if none is open; its
         # second half, which is random, names the journal if this is a customer's first message.
         made = uuid_utils.uuid7()
@@ -170,7 +182,7 @@ class Ingest:
             trace=inbound.trace or digits,
             link=link,
         )
-        return await self.store.enqueue(
+        return self.store.enqueue(
             customer,
             inbound.identity,
             entry,
@@ -187,12 +199,7 @@ class Ingest:
         known = await self.store.remembered_customer(inbound.identity)
         return known or await self.store.adopt_identity(inbound.identity, proposed)
 
-    async def _without_code(self, inbound: Inbound, content: Content) -> tuple[Content, str]:
-        """The content as it may be kept, and the keyed hash of the link code that came with it, or nothing."""
-        if inbound.link:
-            return content, await self._named(inbound.link)
-        if not isinstance(content, Text):
-            return content, ""
+    async def _without_code(self, content: Text) -> tuple[Content, str]:
         for code in codes.found_in(content.text):
             if link := await self.store.links.named(self.digest("code", code)):
                 return Text(codes.hidden(content.text, code)), link
@@ -210,13 +217,16 @@ class Ingest:
     def _origin(self, told: Mapping[str, str]) -> Mapping[str, str]:
         return {name: self.masked(said) for name, said in told.items()} if self.masked is not str else told
 
-    async def _checked(self, customer: CustomerId, content: Content) -> Content:
+    async def _meant(self, customer: CustomerId, content: Content) -> Content:
+        """A tap with the title that we gave the button; of one that is no longer known the title counts as typed."""
+        if not isinstance(content, Choice):
+            return content
+        offered = await self.store.find_button(customer, content.button)
+        return Choice(text=offered.title, button=content.button) if offered else Text(content.text)
+
+    def _checked(self, content: Content) -> Content:
         if isinstance(content, Choice):
-            offered = await self.store.find_button(customer, content.button)
-            if offered:
-                return Choice(text=offered.title, button=content.button)
-            # No longer known: its visible title counts as typed.
-            content = Text(content.text)
+            return content  # our own words
         text = content.text.strip()
         if not text and not isinstance(content, _WORDLESS):
             raise NotUnderstood("an empty message")

@@ -11,6 +11,7 @@ from typing import Protocol, cast
 
 import structlog
 from aiohttp import hdrs, web
+from multidict import istr
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from connectors.contract import ConnectorError, NotAuthentic, NotUnderstood, TryAgain
@@ -32,6 +33,9 @@ _PAGE_POLICY = (
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
     "trusted-types 'none'"
 )
+
+
+_TYPE_OPTIONS, _REFERRER_POLICY = istr("X-Content-Type-Options"), istr("Referrer-Policy")
 
 
 class Site(Protocol):
@@ -196,10 +200,10 @@ def _answering(handler: Handler, refusal: type[Exception]) -> Handler:
             response = problem(500, "something went wrong here; try again")
         if not response.prepared:
             headers = response.headers
-            if "X-Content-Type-Options" not in headers:
-                headers["X-Content-Type-Options"] = "nosniff"
-            if "Referrer-Policy" not in headers:
-                headers["Referrer-Policy"] = "same-origin"
+            if _TYPE_OPTIONS not in headers:
+                headers[_TYPE_OPTIONS] = "nosniff"
+            if _REFERRER_POLICY not in headers:
+                headers[_REFERRER_POLICY] = "same-origin"
         return response
 
     return answers

@@ -22,9 +22,9 @@ _encoded_anyhow = json.JSONEncoder(ensure_ascii=False, default=repr).encode
 def configure_logging() -> None:
     """Everything to standard error, structlog and the libraries' own loggers alike."""
     structlog.configure(
-        processors=[line],
+        processors=[],
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=Lines,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler()
@@ -37,11 +37,31 @@ def configure_logging() -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-def line(_: object, level: str, entry: MutableMapping[str, Any]) -> bytes:
-    """One step in place of structlog's chain of them: every message writes a line."""
+class Lines(structlog.BoundLoggerBase):
+    """What structlog's loggers do here, without its chain of processors: every message writes a line."""
+
+    def debug(self, event: str, **entry: Any) -> None:
+        """Not written."""
+
+    def info(self, event: str, **entry: Any) -> None:
+        self._logger.msg(line("info", event, entry))
+
+    def warning(self, event: str, **entry: Any) -> None:
+        self._logger.msg(line("warning", event, entry))
+
+    def error(self, event: str, **entry: Any) -> None:
+        self._logger.msg(line("error", event, entry))
+
+    def exception(self, event: str, **entry: Any) -> None:
+        """Inside an `except`."""
+        self._logger.msg(line("error", event, {"exc_info": True, **entry}))
+
+
+def line(level: str, event: str, entry: MutableMapping[str, Any]) -> bytes:
+    entry["event"] = event
     entry["level"] = level
     if "exc_info" in entry:
-        show_exception(_, level, entry)
+        show_exception(None, level, entry)
     entry["timestamp"] = _now()
     try:
         return _encoded(entry)

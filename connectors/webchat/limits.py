@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from prometheus_client import Counter
 
 from connectors.contract import Limit, Limits
@@ -50,9 +50,9 @@ class Turnstile:
         minute, hour = SESSIONS
         await self._both(("session0", address, minute), ("session1", address, hour), "limit_session", locale)
 
-    async def message(self, visitor: str, address: str, locale: str) -> None:
+    def message(self, visitor: str, address: str, locale: str) -> Awaitable[None]:
         own, of_address = ("message", visitor, MESSAGES), ("messages", address, MESSAGES_OF_ADDRESS)
-        await self._both(own, of_address, "limit_messages", locale)
+        return self._both(own, of_address, "limit_messages", locale)
 
     async def typing(self, visitor: str, locale: str) -> None:
         await self._take("typing", visitor, TYPING, "limit_other", locale)
@@ -114,9 +114,9 @@ def networks(texts: Sequence[str]) -> tuple[Network, ...]:
 def address_of(request: web.Request, proxies: Sequence[Network]) -> str:
     """Who is at the other end: the connection's address or, said by our proxies, the last one that is none of them."""
     peer = request.remote or "local"
-    if "X-Forwarded-For" not in request.headers:
+    if hdrs.X_FORWARDED_FOR not in request.headers:
         return _alone(peer)
-    hops = [hop.strip() for value in request.headers.getall("X-Forwarded-For") for hop in value.split(",")]
+    hops = [hop.strip() for value in request.headers.getall(hdrs.X_FORWARDED_FOR) for hop in value.split(",")]
     return counted(peer, hops[-20:], proxies)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import uuid_utils
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from connectors.contract import CustomerId, Identity, NotAuthentic
 from connectors.sealing import SealBroken, Seals
@@ -102,7 +102,7 @@ class Gate:
 
     async def holder(self, request: web.Request) -> Token:
         """Whose token it is. Raises `NotAuthentic`."""
-        scheme, _, sealed = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, sealed = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if scheme.lower() != "bearer":
             raise NotAuthentic("a token is needed")
         try:
@@ -114,17 +114,21 @@ class Gate:
             raise NotAuthentic("the token has expired")
         if site.enforce and not token.visitor.person:
             raise NotAuthentic("this site talks to verified visitors only")
-        if await self.verdict(token.visitor) != "ok":
+        if (self._believed(token.visitor) or await self.verdict(token.visitor)) != "ok":
             raise NotAuthentic("the token was replaced or signed out")
         return token
 
     async def verdict(self, visitor: Visitor) -> Verdict:
-        seen = self._seen.get(visitor.visitor)
-        if seen and seen[0] == visitor.generation and seen[2] > time.monotonic():
-            return seen[1]
+        if believed := self._believed(visitor):
+            return believed
         verdict = await self.visits.admit(visitor.identity, visitor.known, visitor.visitor, visitor.generation)
         self._remember(visitor, verdict)
         return verdict
+
+    def _believed(self, visitor: Visitor) -> Verdict | None:
+        """What was answered a moment ago."""
+        seen = self._seen.get(visitor.visitor)
+        return seen[1] if seen and seen[0] == visitor.generation and seen[2] > time.monotonic() else None
 
     async def sign_out(self, visitor: Visitor) -> None:
         await self.visits.sign_out(visitor.identity, visitor.known, visitor.visitor)

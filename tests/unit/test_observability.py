@@ -26,7 +26,7 @@ def test_an_entry_without_an_exception_is_left_alone() -> None:
 
 
 def test_a_line_is_json_with_its_level_and_time_whatever_it_is_given() -> None:
-    written = line(None, "warning", {"event": "x.y", "name": "Conceição", "path": Path("/a"), "broken": "\udce9"})
+    written = line("warning", "x.y", {"name": "Conceição", "path": Path("/a"), "broken": "\udce9"})
     entry = json.loads(written)
     assert (entry["event"], entry["level"], entry["path"]) == ("x.y", "warning", "PosixPath('/a')")
     assert entry["timestamp"].endswith("Z")
@@ -37,6 +37,6 @@ def test_a_line_of_an_exception_holds_no_words() -> None:
     try:
         int(SECRET)
     except ValueError:
-        written = line(None, "error", {"event": "x", "exc_info": True})
+        written = line("error", "x", {"exc_info": True})
     assert json.loads(written)["error"] == "ValueError"
     assert SECRET not in written.decode()
