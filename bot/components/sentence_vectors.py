@@ -185,31 +185,28 @@ class SentenceEncoder:
         with np.load(self._weights, allow_pickle=False) as stored:
             return {name: np.ascontiguousarray(stored[name]) for name in _TOP}
 
-    def _of_piece(self, row: int) -> np.ndarray:
-        """Embedding, its projections, and their shares in the n-grams of the first convolution."""
-        embedding = self._table[row] * self._scale[row] + self._low[row]
-        projected = normalise(embedding @ self._projection + self._projection_bias, *self._norms, self._epsilon)
-        of_branch = projected.reshape(len(_BRANCHES), _CONVOLUTION)
-        line = np.concatenate([embedding, projected, *(of_branch[branch] @ weights for branch, weights in self._first)])
+    def _made(self, rows: Sequence[int]) -> np.ndarray:
+        """For each piece its embedding, the projections, and their shares in the n-grams of the first convolution."""
+        embeddings = self._table[rows] * self._scale[rows, None] + self._low[rows, None]
+        projected = normalise(embeddings @ self._projection + self._projection_bias, *self._norms, self._epsilon)
+        of_branch = np.split(projected, len(_BRANCHES), axis=1)
+        lines = np.hstack([embeddings, projected, *(of_branch[branch] @ weights for branch, weights in self._first)])
         # Each piece stands in its own n-grams once, and so brings the bias along.
-        line[FEATURES : FEATURES + len(self._first_bias)] += self._first_bias
-        return line
+        lines[:, FEATURES : FEATURES + len(self._first_bias)] += self._first_bias
+        return lines
 
     def _of_pieces(self, rows: Sequence[int]) -> np.ndarray:
         """A line for each piece; a copy."""
-        places, others = [], []
-        for at, row in enumerate(rows):
-            place = self._lines.get(row)
-            if place is None and len(self._lines) < len(self._kept):
-                place = self._lines[row] = len(self._lines)
-                self._kept[place] = self._of_piece(row)
-            elif place is None:
-                place = 0
-                others.append((at, row))
-            places.append(place)
-        lines = self._kept.take(places, axis=0)
-        for at, row in others:
-            lines[at] = self._of_piece(row)
+        unknown = [row for row in dict.fromkeys(rows) if row not in self._lines]
+        made = dict(zip(unknown, self._made(unknown), strict=True)) if unknown else {}
+        for row in unknown[: len(self._kept) - len(self._lines)]:
+            self._lines[row] = len(self._lines)
+            self._kept[self._lines[row]] = made[row]
+        lines = self._kept.take([self._lines.get(row, 0) for row in rows], axis=0)
+        if len(self._lines) == len(self._kept):
+            for at, row in enumerate(rows):
+                if row not in self._lines:
+                    lines[at] = made[row]
         return lines
 
     def read(self, words: Sequence[str]) -> Sentence:
