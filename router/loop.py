@@ -50,7 +50,6 @@ class ReadyLoop(Generic[_Ready]):
     def start(self) -> None:
         self._loop = asyncio.create_task(self._run(), name=self._name)
 
-    @property
     def has_room(self) -> bool:
         """Whether what is named now begins at once."""
         return self._loop is not None and not self.stopping and len(self._running) < self._at_once

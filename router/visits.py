@@ -34,7 +34,7 @@ class StoredVisits:
 
     async def admit(self, identity: Identity, known: CustomerId, visitor: str, generation: int) -> Verdict:
         try:
-            customer = await self.store.remembered_customer(identity) or known
+            customer = self.store.remembered(identity) or await self.store.remembered_customer(identity) or known
             try:
                 return await self.store.visitors.use(customer, identity, visitor, generation)
             except (Moved, NotMine):

@@ -45,7 +45,7 @@ class Worker:
         self._loop = ReadyLoop("worker", store.ready, self._work_on, at_once=at_once)
         hints.on_ready.append(self._loop.named)
         hints.on_claimed.append(self._take)
-        hints.stands_by = lambda: self._loop.has_room
+        hints.stands_by = self._loop.has_room
 
     def start(self) -> None:
         self._loop.start()

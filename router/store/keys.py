@@ -204,7 +204,6 @@ def resting(customer: CustomerId, merge: str) -> str:
 
 
 # What each script of a customer is given in KEYS, in this order. A test checks that they all share one tag.
-@_remembered
 def for_enqueue(c: CustomerId) -> tuple[str, ...]:
     s = shard_of(c)
     mine = (state(c), identities(c), seen(c), journal(c), mailbox(c))
@@ -216,7 +215,6 @@ def for_claim(c: CustomerId) -> tuple[str, ...]:
     return (state(c), run(shard_of(c)), mailbox(c), journal(c), tracker(c))
 
 
-@_remembered
 def for_commit(c: CustomerId) -> tuple[str, ...]:
     """Behind these stand the lanes of the commit."""
     s = shard_of(c)
@@ -255,6 +253,7 @@ def for_requeue(c: CustomerId) -> tuple[str, ...]:
     return (dead_letters(s), mailbox(c), run(s), state(c), journal(c))
 
 
+@_remembered
 def for_handle(c: CustomerId) -> tuple[str, ...]:
     return (state(c), signed_out(c), identities(c))
 

@@ -13,6 +13,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from connectors.contract import CustomerId
+from router.store import keys
 from router.store.batcher import Batcher, Taker
 
 _FOLDER = Path(__file__).parent / "scripts"
@@ -41,8 +43,12 @@ def connect(url: str, *, timeout: float = 5.0, connections: int = 64) -> Redis:
 
 
 @lru_cache(maxsize=4096)
-def _head(digest: str, touched: tuple[str, ...], offset: int) -> bytes:
-    """A script's command as it is written, up to its last two arguments: the same for all messages of a customer."""
+def _head(script: str, digest: str, customer: CustomerId, accounts: tuple[str, ...], offset: int) -> bytes:
+    """A script's command as it is written, up to its last two arguments: the same for all messages of a customer.
+
+    Looked up by the customer, not by the keys: a dozen strings, each somewhere else in memory.
+    """
+    touched = [*keys.SCRIPTS[script](customer), *(keys.lane(customer, account) for account in accounts)]
     parts = [part.encode() for part in ("EVALSHA", digest, str(len(touched)), *touched, str(offset))]
     return b"*%d\r\n" % (len(parts) + 2) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
 
@@ -76,9 +82,20 @@ class Runner:
         """The script's answer. Every script takes the clock's offset first."""
         return self.call("EVALSHA", self._digests[script], len(touched), *touched, self.offset, *arguments)
 
-    def run_for(self, taker: Taker, script: str, touched: tuple[str, ...], call: bytes, more: bytes) -> None:
-        """The same of a script with two arguments; the answer is given to `taker`, whoever asked."""
-        head = _head(self._digests[script], touched, self.offset)
+    def run_for(
+        self,
+        taker: Taker,
+        script: str,
+        customer: CustomerId,
+        call: bytes,
+        more: bytes,
+        accounts: tuple[str, ...] = (),
+    ) -> None:
+        """A script of a customer with two arguments, and the lanes of `accounts` behind its keys.
+
+        The answer is given to `taker`, whoever asked.
+        """
+        head = _head(script, self._digests[script], customer, accounts, self.offset)
         packed = b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n" % (head, len(call), call, len(more), more)
         self._batcher.give(taker, packed)
 

@@ -167,7 +167,7 @@ class Store:
         locale: str,
         origin: Mapping[str, str],
     ) -> Enqueued:
-        """Write a message down once.
+        """Write a message down once; `identity` is the entry's.
 
         Raises `NotMine`, `Erased`, `Moving`, `Moved`, `MailboxFull`, `StoreUnavailable`.
         """
@@ -175,7 +175,7 @@ class Store:
         here = self._hints if self._hints and self._hints.stands_by() else None
         call = calls.Enqueue(
             customer=customer,
-            identity=str(identity),
+            identity=entry.identity,
             channel=identity.channel,
             dedupe=f"{identity.account}/{dedupe}",
             mode="t" if joins else "x",
@@ -190,9 +190,7 @@ class Store:
             hint=("" if self._alone else "e") if here else "b",
         )
         taker = Enqueuing(customer, entry, answer, here)
-        self._runner.run_for(
-            taker, "enqueue", keys.for_enqueue(customer), calls.packed(call), _entry_json.encode(entry)
-        )
+        self._runner.run_for(taker, "enqueue", customer, calls.packed(call), _entry_json.encode(entry))
         reply = await answer
         if reply[0] == b"elsewhere":
             return await self.kin.first_answer(reply[1].decode().split(), call.dedupe)
@@ -285,10 +283,7 @@ class Store:
     async def commit(self, claim: Claim, commit: Commit) -> Committed:
         """Write the turn whole. May be run again after a lost reply. Raises `LeaseLost`, `StoreUnavailable`."""
         customer = claim.customer
-        accounts = sorted({to.account for new in commit.entries for to in new.to})
-        touched = keys.for_commit(customer)
-        if accounts:
-            touched += tuple(keys.lane(customer, account) for account in accounts)
+        accounts = tuple(sorted({to.account for new in commit.entries for to in new.to}))
         call = calls.Commit(
             customer=customer,
             lease=claim.lease,
@@ -304,10 +299,10 @@ class Store:
                 for button in new.buttons
             ],
             events=commit.events,
-            deliveries=_deliveries(customer, commit, accounts),
+            deliveries=_deliveries(customer, commit, accounts) if accounts else (),
         )
         reply: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        self._runner.run_for(reply, "commit", touched, calls.packed(call), commit.window or b"")
+        self._runner.run_for(reply, "commit", customer, calls.packed(call), commit.window or b"", accounts)
         answer = await reply
         if answer[0] != b"ok":
             raise LeaseLost(claim.customer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Literal, cast
 
 import msgspec
@@ -27,9 +27,9 @@ class Visitors:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    async def use(self, customer: CustomerId, identity: Identity, visitor: str, generation: int) -> Standing:
+    def use(self, customer: CustomerId, identity: Identity, visitor: str, generation: int) -> Awaitable[Standing]:
         """Whether a token of this generation is good; its first use passes over all before it. Raises `NotMine`."""
-        return await self._handle(customer, identity, visitor, generation, "use")
+        return self._handle(customer, identity, visitor, generation, "use")
 
     async def issue(self, customer: CustomerId, identity: Identity, visitor: str, generation: int) -> Standing:
         """The same of a handle, whose follower may be given out when it is."""
