@@ -72,6 +72,13 @@ class Author(msgspec.Struct, frozen=True):
 # ── Inbound: what a connector hands in ──────────────────────────────────────────────────────────────────────────────
 
 
+class Generation(msgspec.Struct, frozen=True):
+    """Of what a visitor shows: worthless once a later one was used, or the visitor signed out."""
+
+    visitor: str
+    number: int
+
+
 class Inbound(msgspec.Struct, frozen=True):
     """One message of one person, translated.
 
@@ -92,6 +99,8 @@ class Inbound(msgspec.Struct, frozen=True):
     """A link code that came beside the words (Telegram's `/start <token>`). The door keeps only its keyed hash."""
     about: Mapping[str, str] = {}
     """What the platform says of the person (`name`, `username`): shown at the desk, never a reason to join people."""
+    shown: Generation | None = None
+    """Must be good for the message to be taken; looked at in the same step in which it is written."""
 
 
 class Edited(msgspec.Struct, frozen=True):
@@ -126,7 +135,7 @@ class Door(Protocol):
     """Where a message enters."""
 
     async def accept(self, inbound: Inbound) -> Accepted:
-        """Write the message down for good, or raise: `NotUnderstood`, `TryAgain`."""
+        """Write the message down for good, or raise: `NotAuthentic` (`shown`), `NotUnderstood`, `TryAgain`."""
 
     async def report(self, report: StatusReport) -> None:
         """Keep what a platform says of our message. One that comes too early waits; a status never goes backwards."""

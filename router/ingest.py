@@ -18,13 +18,25 @@ from connectors.contract import (
     Edited,
     Identity,
     Inbound,
+    NotAuthentic,
     NotUnderstood,
     StatusReport,
     TryAgain,
 )
 from router import codes, conversation, metrics
 from router.masking import masked_content
-from router.store import Enqueued, Entry, Erased, MailboxFull, Moved, Moving, NotMine, Store, StoreUnavailable
+from router.store import (
+    Enqueued,
+    Entry,
+    Erased,
+    MailboxFull,
+    Moved,
+    Moving,
+    NotMine,
+    PassedOver,
+    Store,
+    StoreUnavailable,
+)
 from router.store.kin import PATIENCE, at_home
 
 log = structlog.get_logger()
@@ -53,12 +65,14 @@ class Ingest:
         return await self.answers_now()
 
     async def accept(self, inbound: Inbound) -> Accepted:
-        """Raises `NotUnderstood` for what can never be taken, `TryAgain` when nothing was written."""
+        """Raises `NotUnderstood` for what can never be taken, `NotAuthentic`, `TryAgain` when nothing was written."""
         if why := self.no_room():
             metrics.REFUSED.labels(why).inc()
             raise TryAgain("no room for more messages just now", after=10)
         try:
             enqueued = await self._enqueue(inbound)
+        except PassedOver as error:
+            raise NotAuthentic("it was replaced or signed out") from error
         except MailboxFull as error:
             raise TryAgain("too many messages are waiting", after=5) from error
         except StoreUnavailable as error:
@@ -193,6 +207,7 @@ class Ingest:
             conversation=name,
             locale=inbound.locale,
             origin=self._origin(inbound.origin),
+            shown=inbound.shown,
         )
 
     async def _customer(self, inbound: Inbound, proposed: CustomerId) -> CustomerId:

@@ -14,6 +14,7 @@ from connectors.contract import (
     CustomerId,
     Door,
     Feed,
+    Generation,
     Identity,
     Inbound,
     Limits,
@@ -194,7 +195,7 @@ class Webchat:
     # ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def send(self, request: web.Request) -> web.Response:
-        holder = await self._gate.holder(request)
+        holder = self._gate.opened(request)  # its generation is judged in the step in which the message is written
         key = bodies.idempotency_key(request)
         asked = await bodies.body(request, bodies.MessageBody)
         visitor = holder.visitor
@@ -206,18 +207,23 @@ class Webchat:
         else:
             content = await self._uploads.content(visitor, asked.upload, asked.text or "")
         await self._turnstile.message(visitor.visitor, self._address(request), holder.locale)
-        accepted = await self._parts.door.accept(
-            Inbound(
-                identity=visitor.identity,
-                content=content,
-                dedupe=key,
-                at=Milliseconds(now()),
-                locale=holder.locale,
-                origin=holder.origin,
-                customer=visitor.known,
-                trace=trace_of(request),
-            )
+        inbound = Inbound(
+            identity=visitor.identity,
+            content=content,
+            dedupe=key,
+            at=Milliseconds(now()),
+            locale=holder.locale,
+            origin=holder.origin,
+            customer=visitor.known,
+            trace=trace_of(request),
+            shown=Generation(visitor.visitor, visitor.generation),
         )
+        try:
+            accepted = await self._parts.door.accept(inbound)
+        except NotAuthentic:
+            self._gate.refuse(visitor)
+            raise
+        self._gate.remember(visitor, "ok")
         if holder.about:
             await self._tell(holder)
         answer = {"id": accepted.id, "seq": accepted.seq, "cursor": accepted.cursor}

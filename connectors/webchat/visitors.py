@@ -23,7 +23,11 @@ VERIFIED_LIFE = 24 * 3600
 REMEMBERED = 3.0
 """Seconds for which a process believes its last answer on a token; so long a signed-out one may live elsewhere."""
 
+REFUSED = 60.0
+"""Seconds for which a process does not ask again about a token with which a message was refused."""
+
 _MOST_REMEMBERED = 20_000
+PASSED_OVER = "the token was replaced or signed out"
 
 
 def now() -> int:
@@ -81,6 +85,7 @@ class Gate:
     visits: Visits
     sites: dict[str, Site]
     _seen: dict[str, tuple[int, Verdict, float]] = field(default_factory=dict)
+    _refused: dict[tuple[str, int], float] = field(default_factory=dict)
 
     async def returning(self, handle: str, site: str, *, vouched: bool) -> Visitor | None:
         """The next generation of a handle's visitor. None for a handle that is good no more: never an error.
@@ -101,7 +106,14 @@ class Gate:
         return msgspec.structs.replace(visitor, generation=visitor.generation + 1)
 
     async def holder(self, request: web.Request) -> Token:
-        """Whose token it is. Raises `NotAuthentic`."""
+        """Whose token it is, and it is good now. Raises `NotAuthentic`."""
+        token = self.opened(request)
+        if (self._believed(token.visitor) or await self.verdict(token.visitor)) != "ok":
+            raise NotAuthentic(PASSED_OVER)
+        return token
+
+    def opened(self, request: web.Request) -> Token:
+        """Whose token it is; whether its generation is good is left to who writes. Raises `NotAuthentic`."""
         scheme, _, sealed = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if scheme.lower() != "bearer":
             raise NotAuthentic("a token is needed")
@@ -114,15 +126,15 @@ class Gate:
             raise NotAuthentic("the token has expired")
         if site.enforce and not token.visitor.person:
             raise NotAuthentic("this site talks to verified visitors only")
-        if (self._believed(token.visitor) or await self.verdict(token.visitor)) != "ok":
-            raise NotAuthentic("the token was replaced or signed out")
+        if self._refused and self._refused.get((token.visitor.visitor, token.visitor.generation), 0) > time.monotonic():
+            raise NotAuthentic(PASSED_OVER)
         return token
 
     async def verdict(self, visitor: Visitor) -> Verdict:
         if believed := self._believed(visitor):
             return believed
         verdict = await self.visits.admit(visitor.identity, visitor.known, visitor.visitor, visitor.generation)
-        self._remember(visitor, verdict)
+        self.remember(visitor, verdict)
         return verdict
 
     def _believed(self, visitor: Visitor) -> Verdict | None:
@@ -134,13 +146,19 @@ class Gate:
         await self.visits.sign_out(visitor.identity, visitor.known, visitor.visitor)
         self._seen.pop(visitor.visitor, None)
 
-    def _remember(self, visitor: Visitor, verdict: Verdict) -> None:
+    def remember(self, visitor: Visitor, verdict: Verdict) -> None:
         known = self._seen.get(visitor.visitor)
         if known and known[0] > visitor.generation:
             return
         if len(self._seen) >= _MOST_REMEMBERED:
             self._seen.clear()
         self._seen[visitor.visitor] = (visitor.generation, verdict, time.monotonic() + REMEMBERED)
+
+    def refuse(self, visitor: Visitor) -> None:
+        """It was written for and refused: not let through again for a while, so that it counts towards no limit."""
+        if len(self._refused) >= _MOST_REMEMBERED:
+            self._refused.clear()
+        self._refused[(visitor.visitor, visitor.generation)] = time.monotonic() + REFUSED
 
     def sealed(self, visitor: Visitor, token: Token) -> dict[str, Any]:
         return {

@@ -26,6 +26,9 @@ class Enqueue(msgspec.Struct, frozen=True):
     """id of a new customer's journal"""
     conversation: str
     """id of a conversation that begins"""
+    visitor: str
+    """whose generation must be good; '' none"""
+    generation: int
     locale: str
     origin: Mapping[str, str]
     idle: int

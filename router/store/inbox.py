@@ -9,7 +9,7 @@ import msgspec
 
 from connectors.contract import CustomerId, Identity
 from router.store.hints import Hints
-from router.store.types import Claim, Enqueued, Entry, MailboxFull, NotMine, Written, why_gone
+from router.store.types import Claim, Enqueued, Entry, MailboxFull, NotMine, PassedOver, Written, why_gone
 
 _PLAIN = 4
 """Parts of a reply without a claim."""
@@ -52,7 +52,7 @@ class Enqueuing:
 
 
 def enqueued(customer: CustomerId, entry: Entry, reply: list[Any]) -> Enqueued:
-    """What the reply says to who wrote. Raises `NotMine`, `Erased`, `Moving`, `Moved`, `MailboxFull`."""
+    """What the reply says to who wrote. Raises `NotMine`, `Erased`, `Moving`, `Moved`, `PassedOver`, `MailboxFull`."""
     match reply[0]:
         case b"ok":
             return Enqueued(reply[1], reply[2].decode(), entry.id, repeated=False)
@@ -63,6 +63,8 @@ def enqueued(customer: CustomerId, entry: Entry, reply: list[Any]) -> Enqueued:
             raise why_gone(customer, reply[1])
         case b"not_mine":
             raise NotMine(customer)
+        case b"refused":
+            raise PassedOver(customer)
         case _:
             raise MailboxFull(customer)
 

@@ -207,7 +207,7 @@ def resting(customer: CustomerId, merge: str) -> str:
 def for_enqueue(c: CustomerId) -> tuple[str, ...]:
     s = shard_of(c)
     mine = (state(c), identities(c), seen(c), journal(c), mailbox(c))
-    return (*mine, run(s), events(s), timers(s), vendor_ids(c), tracker(c))
+    return (*mine, run(s), events(s), timers(s), vendor_ids(c), tracker(c), signed_out(c))
 
 
 @_remembered

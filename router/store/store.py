@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 from redis.asyncio import Redis
 
-from connectors.contract import CustomerId, Identity, Milliseconds
+from connectors.contract import CustomerId, Generation, Identity, Milliseconds
 from router.store import calls, keys
 from router.store.hints import Hints
 from router.store.inbox import Enqueuing, claim_of, enqueued, read_entry
@@ -166,10 +166,11 @@ class Store:
         conversation: str,
         locale: str,
         origin: Mapping[str, str],
+        shown: Generation | None = None,
     ) -> Enqueued:
         """Write a message down once; `identity` is the entry's.
 
-        Raises `NotMine`, `Erased`, `Moving`, `Moved`, `MailboxFull`, `StoreUnavailable`.
+        Raises `NotMine`, `Erased`, `Moving`, `Moved`, `PassedOver`, `MailboxFull`, `StoreUnavailable`.
         """
         answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         here = self._hints if self._hints and self._hints.stands_by() else None
@@ -183,6 +184,8 @@ class Store:
             most=self._most_waiting,
             journal=journal,
             conversation=conversation,
+            visitor=shown.visitor if shown else "",
+            generation=shown.number if shown else 0,
             locale=locale,
             origin=origin,
             idle=self._idle,

@@ -163,6 +163,7 @@ class StoreError(Exception):
     ├── MailboxFull        this customer has too many messages waiting: try again
     ├── NotMine            the identity belongs to another customer by now: look again
     ├── Erased             the customer was erased
+    ├── PassedOver         what the visitor showed is good no more
     ├── Moved              the customer was taken over: go to the survivor
     ├── Busy               another merge of one of the two is under way: try later
     ├── NotUndone          a merge cannot be undone, and why
@@ -177,6 +178,9 @@ class NotMine(StoreError): ...
 
 
 class Erased(StoreError): ...
+
+
+class PassedOver(StoreError): ...
 
 
 class LeaseLost(StoreError): ...

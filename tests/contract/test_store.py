@@ -14,7 +14,7 @@ import pytest
 from fakes.redis_server import RedisServer, redis_binaries
 
 from connectors.content import Choice, Text
-from connectors.contract import Author, CustomerId, Identity
+from connectors.contract import Author, CustomerId, Generation, Identity
 from router.store import (
     Claim,
     Commit,
@@ -26,6 +26,7 @@ from router.store import (
     NewEntry,
     NotMine,
     OfferedButton,
+    PassedOver,
     Store,
     StoreError,
     StoreUnavailable,
@@ -49,6 +50,7 @@ async def write(
     joins: bool = True,
     window: int = 0,
     origin: Mapping[str, str] | None = None,
+    shown: Generation | None = None,
 ) -> Enqueued:
     content = Text(text) if joins else Choice(text=text, button="b")
     entry = Entry(
@@ -65,6 +67,7 @@ async def write(
         conversation="conversation-1",
         locale="pt-BR",
         origin=origin or {},
+        shown=shown,
     )
 
 
@@ -151,6 +154,27 @@ async def test_the_first_entry_of_a_conversation_carries_its_origin(store: Store
     rows: Any = await store.client.xrange(keys.journal(ANA))
     assert {"page": "/frete", "locale": "pt-BR"} == msgspec.json.decode(rows[0][1][b"o"])
     assert b"o" not in rows[1][1]
+
+
+async def test_a_message_is_written_for_a_generation_that_is_good_and_its_use_passes_over_those_before(
+    store: Store,
+) -> None:
+    await write(store, "one", shown=Generation("v1", 1))
+    await write(store, "two", shown=Generation("v1", 2))
+    with pytest.raises(PassedOver):
+        await write(store, "three", shown=Generation("v1", 1))
+    await write(store, "four", shown=Generation("v2", 1))
+    await store.visitors.sign_out(ANA, "v1")
+    with pytest.raises(PassedOver):
+        await write(store, "five", shown=Generation("v1", 3))
+    assert ["one", "two", "four"] == await texts(store)
+
+
+async def test_who_signed_out_before_the_first_message_writes_none(store: Store) -> None:
+    await store.visitors.sign_out(ANA, "v1")
+    with pytest.raises(PassedOver):
+        await write(store, shown=Generation("v1", 1))
+    assert [] == await store.journal(ANA)
 
 
 async def test_a_second_delivery_gets_the_first_answer_and_changes_nothing(store: Store) -> None:

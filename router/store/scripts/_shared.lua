@@ -102,6 +102,29 @@ local function holder(hold, t)
   if merge and tonumber(ends) > t then return merge, tonumber(ends) end
 end
 
+-- Of all generations of a visitor's handle one is current and, for a moment, so is the one before; what was passed over or
+-- signed out stays refused. A visitor who has no customer yet (`lives`) leaves no key behind, but by signing out.
+-- known: the state's field of that visitor; grace: for so long it stays good beside its follower, which is given out now
+local function standing(st, mark, visitor, generation, lives, known, t, grace)
+  local field = 'hg:' .. visitor
+  if known == 'out' then return 'out' end
+  if redis.call('EXISTS', mark) == 1 then
+    if lives then redis.call('HSET', st, field, 'out') end
+    return 'out'
+  end
+  if not lives then return 'ok' end
+  -- "<current generation> <when its follower alone is good, 0 while there is none>"
+  local current, ends = string.match(known or '0 0', '^(%d+) (%d+)$')
+  current, ends = tonumber(current), tonumber(ends)
+  if generation < current or (generation == current and ends > 0 and t > ends) then return 'passed' end
+  local before = current .. ' ' .. ends
+  if generation > current then current, ends = generation, 0 end
+  if grace and ends == 0 then ends = t + grace end
+  local after = current .. ' ' .. ends
+  if after ~= before then redis.call('HSET', st, field, after) end
+  return 'ok'
+end
+
 -- What one customer had waiting is written anew in the journal of another, in its order.
 -- ARGV from `at`: number of items, then of each
 --      m, old seq, mode, identity, entry                                                            a message

@@ -1,11 +1,12 @@
 -- Promise: a message is written down once, in the journal and in the mailbox, or not at all; a repeat gets the first answer.
 -- What may start now is claimed in the same step for a worker that stands by: a claim would find this message alone.
--- KEYS state, identities, seen, journal, mailbox, run, events, timers, vendor ids, tracker
+-- What a visitor shows is checked in the same step.
+-- KEYS state, identities, seen, journal, mailbox, run, events, timers, vendor ids, tracker, mark of a sign-out
 -- ARGV offset, call (Enqueue in calls.py), journal entry (JSON)
 -- Answers {'ok', seq, journal, ms until it may be claimed or -1 [, now, state, window: it is claimed]}
---       | {'repeat', seq, journal, entry} | {'gone', why} | {'elsewhere', kin} | {'not_mine'} | {'full'}
+--       | {'repeat', seq, journal, entry} | {'gone', why} | {'elsewhere', kin} | {'not_mine'} | {'refused'} | {'full'}
 local st, id, dd, jr, mb, run, ev = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-local tmr, mid, tr = KEYS[8], KEYS[9], KEYS[10]
+local tmr, mid, tr, mark = KEYS[8], KEYS[9], KEYS[10], KEYS[11]
 local call = cmsgpack.unpack(ARGV[2])
 local customer, identity, channel, mode, window = call.customer, call.identity, call.channel, call.mode, call.window
 
@@ -14,10 +15,14 @@ local function origin()
   return cjson.encode(call.origin)
 end
 
-local s = redis.call('HMGET', st, 'gone', 'jid', 'cid', 'open', 'why', 'w0', 'wu', 'days', 'ctl', 'cn', 'n', 'pv', 'ln', 'at', 'hold')
+local s = redis.call('HMGET', st, 'gone', 'jid', 'cid', 'open', 'why', 'w0', 'wu', 'days', 'ctl', 'cn', 'n', 'pv', 'ln', 'at', 'hold', 'hg:' .. call.visitor)
 if s[1] then return {'gone', s[1]} end
 local known = s[2]
 if known and redis.call('SISMEMBER', id, identity) == 0 then return {'not_mine'} end
+local t = now(ARGV[1])
+if call.visitor ~= '' and standing(st, mark, call.visitor, call.generation, known, s[16], t) ~= 'ok' then
+  return {'refused'}
+end
 local seq = redis.call('ZSCORE', dd, call.dedupe)
 if seq then
   -- Of a customer who was merged: their own journal has it. The half tells it from a seq of ours.
@@ -28,7 +33,6 @@ end
 local held = redis.call('LLEN', mb)
 if held >= call.most then return {'full'} end
 
-local t = now(ARGV[1])
 local journal_id, conversation, first = s[2], s[3], ''
 local set = {'via', identity}
 local function keep(field, value)
