@@ -10,6 +10,7 @@ import random
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -108,14 +109,14 @@ class ReadyLoop(Generic[_Ready]):
         elif not self.stopping:
             task = begun(self._work(ready))
             self._running[ready] = task
-            task.add_done_callback(lambda _: self._ended(ready))
+            task.add_done_callback(partial(self._ended, ready))
 
     def cut(self, ready: _Ready) -> None:
         """Ends the work on it, which may have ended by itself."""
         if task := self._running.get(ready):
             task.cancel()
 
-    def _ended(self, ready: _Ready) -> None:
+    def _ended(self, ready: _Ready, _: asyncio.Task[None]) -> None:
         self._running.pop(ready, None)
         if ready in self._again:
             self._again.discard(ready)

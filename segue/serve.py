@@ -11,6 +11,7 @@ import time
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -193,7 +194,7 @@ async def _core(house: contextlib.AsyncExitStack, settings: Settings, files: Fil
     digest = Seals(files.keys).digest
     door = Ingest(
         store,
-        lambda channel: _burst(settings, channel),
+        partial(_burst, settings),
         health.ready,
         digest,
         masked=settings.privacy.masks(),

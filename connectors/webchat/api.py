@@ -206,7 +206,8 @@ class Webchat:
             raise NotUnderstood("button and upload exclude each other")
         else:
             content = await self._uploads.content(visitor, asked.upload, asked.text or "")
-        await self._turnstile.message(visitor.visitor, self._address(request), holder.locale)
+        address = address_of(request, self._parts.proxies)
+        await self._turnstile.message(visitor.visitor, address, holder.locale)
         inbound = Inbound(
             identity=visitor.identity,
             content=content,

@@ -41,7 +41,7 @@ from router.store.visitors import Visitors
 _entry_json = msgspec.json.Encoder()
 
 
-def _json(value: Entry | dict[str, str]) -> str:
+def _json(value: Mapping[str, str]) -> str:
     return _entry_json.encode(value).decode()
 
 
@@ -190,7 +190,7 @@ class Store:
             origin=origin,
             idle=self._idle,
             lease=self.lease if here else 0,
-            hint=("" if self._alone else "e") if here else "b",
+            hint=("" if here.alone else "e") if here else "b",
         )
         taker = Enqueuing(customer, entry, answer, here)
         self._runner.run_for(taker, "enqueue", customer, calls.packed(call), _entry_json.encode(entry))
@@ -295,7 +295,7 @@ class Store:
             dead=commit.dead,
             hint=not self._alone,
             state=commit.state,
-            entries=[(_letter(new.audience), _json(new.entry)) for new in commit.entries],
+            entries=[(_letter(new.audience), _entry_json.encode(new.entry).decode()) for new in commit.entries],
             buttons=[
                 (i, button.id, _json({"title": button.title, "payload": button.payload}))
                 for i, new in enumerate(commit.entries, start=1)
