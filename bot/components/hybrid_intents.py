@@ -42,11 +42,10 @@ class HybridIntentClassifier(IntentClassifier, GraphComponent):
     def get_default_config() -> Dict[Text, Any]:
         """How each was chosen: docs/nlu.md. `component_version` only tells Rasa's cache of changed code."""
         return {
-            "component_version": 6,
+            "component_version": 7,
             "encoder": True,
             "vector_weight": 2.0,
             "vector_steepness": 2.0,
-            "vector_width": 160,
             "ridge": 0.2,
             "adapt_epochs": 10,
             "adapt_most_steps": 240,

@@ -22,7 +22,7 @@ from bot.components.intent_model import (
     Vectors,
     encoder_words,
 )
-from bot.components.sentence_top import Adapting, Reading, adapted, main_axes, vectors_of
+from bot.components.sentence_top import Adapting, Reading, adapted, vectors_of
 from bot.components.sentence_vectors import Sentence, SentenceEncoder
 from bot.components.sparse_features import SparseFeatures
 from bot.components.spelling import Speller
@@ -154,10 +154,8 @@ def fit_machine(
         )
         top = adapted(encoder.top, encoder.top_bias, corpus.features, corpus.pieces, compact, how)
         near = vectors_of(top, encoder.top_bias, corpus.features, corpus.pieces)
-        axes = main_axes(near, settings["vector_width"])
-        near = near @ axes
         gram += kernel.of(near @ near.T)
-        parts = (Reading.of(top, encoder.top_bias, axes), near)
+        parts = (Reading.of(top, encoder.top_bias), near)
     shares = _solve(gram, corpus.labels, len(corpus.intents), settings["ridge"])
     return IntentModel(
         intents=corpus.intents,

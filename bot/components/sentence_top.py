@@ -67,29 +67,22 @@ class Reading(NamedTuple):
     first: np.ndarray
     second: np.ndarray
     third: np.ndarray
-    axes: np.ndarray
 
     @classmethod
-    def of(cls, top: Weights, bias: np.ndarray, axes: np.ndarray) -> Reading:
-        """The same layers as `vectors_of` takes, and the axes on which their vectors are looked at."""
+    def of(cls, top: Weights, bias: np.ndarray) -> Reading:
+        """The same layers as `vectors_of` takes."""
         entry = np.concatenate([top["d0"], top["p1"]], axis=1)
         second = np.concatenate([top["d2"], top["p3"]], axis=1)
-        return cls(top["cnn_W"] @ entry, bias @ entry, top["d1"], second, top["d3"], axes)
+        return cls(top["cnn_W"] @ entry, bias @ entry, top["d1"], second, top["d3"])
 
     def vector(self, features: np.ndarray, pieces: int) -> np.ndarray:
-        """What `vectors_of` makes of the sum of features over so many pieces, on the axes."""
+        """The vector of length 1 of the sum of features over so many pieces, as `vectors_of` makes it."""
         root = np.float32(math.sqrt(pieces))
         first, second = np.split(features @ self.entry / root + root * self.entry_shift, [len(self.first)])
         second = second + np.maximum(first, 0) @ self.first
         third, last = np.split(np.maximum(second, 0) @ self.second, [len(self.third)])
         last = np.tanh(last + np.maximum(third, 0) @ self.third)
-        return (last @ self.axes) / np.float32(math.sqrt(last @ last) + 1e-9)
-
-
-def main_axes(vectors: np.ndarray, width: int) -> np.ndarray:
-    """The axes, at most `width`, along which vectors lie apart most: their principal ones, not centred."""
-    _, axes = np.linalg.eigh(vectors.T @ vectors)
-    return np.ascontiguousarray(axes[:, ::-1][:, :width])
+        return last / np.float32(math.sqrt(last @ last) + 1e-9)
 
 
 def _backward(top: Weights, features: np.ndarray, layers: _Layers, wanted: np.ndarray) -> Weights:
