@@ -42,7 +42,7 @@ class HybridIntentClassifier(IntentClassifier, GraphComponent):
     def get_default_config() -> Dict[Text, Any]:
         """How each was chosen: docs/nlu.md. `component_version` only tells Rasa's cache of changed code."""
         return {
-            "component_version": 7,
+            "component_version": 8,
             "encoder": True,
             "vector_weight": 2.0,
             "vector_steepness": 2.0,
@@ -56,6 +56,7 @@ class HybridIntentClassifier(IntentClassifier, GraphComponent):
             "adapt_batch": 128,
             "adapt_whole_until": 13,
             "names_until": 15,
+            "head_start_until": 15,
             "heat": 0.15,
             "folds": 3,
             "held_out": 1200,

@@ -12,6 +12,7 @@ from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, 
 
 import numpy as np
 
+from bot.components.head_start import head_start
 from bot.components.intent_model import (
     RIGHT_SIGNS,
     SCOPE_SIGNS,
@@ -22,7 +23,7 @@ from bot.components.intent_model import (
     Vectors,
     encoder_words,
 )
-from bot.components.sentence_top import Adapting, Reading, adapted, vectors_of
+from bot.components.sentence_top import Adapting, Reading, Weights, adapted, vectors_of
 from bot.components.sentence_vectors import Sentence, SentenceEncoder
 from bot.components.sparse_features import SparseFeatures
 from bot.components.spelling import Speller
@@ -139,20 +140,27 @@ def _solve(kernel: np.ndarray, labels: np.ndarray, intents: int, ridge: float) -
 
 
 def fit_machine(
-    corpus: Corpus, speller: Speller, encoder: Optional[SentenceEncoder], settings: Dict[str, Any], prior: Confidence
+    corpus: Corpus,
+    speller: Speller,
+    encoder: Optional[SentenceEncoder],
+    start: Optional[Weights],
+    settings: Dict[str, Any],
+    prior: Confidence,
 ) -> IntentModel:
-    """A model whose confidence is still the prior's. `corpus.labels` may leave out intents."""
+    """A model whose confidence is still the prior's. `corpus.labels` may leave out intents.
+
+    `start`: the layers of the encoder that are adapted."""
     features = SparseFeatures.of(corpus.sentences, encoder.pieces.whole_words() if encoder else ())
     matrix = _matrix(features, corpus.sentences)
     gram = (matrix @ matrix.T).toarray().astype(np.float32)
     kernel = Kernel(settings["vector_weight"], settings["vector_steepness"])
     parts = None
-    if encoder is not None and corpus.features is not None and corpus.pieces is not None:
+    if encoder is not None and start is not None and corpus.features is not None and corpus.pieces is not None:
         _, compact = np.unique(corpus.labels, return_inverse=True)
         how = Adapting(
             **{key: settings[f"adapt_{key}"] for key in Adapting._fields if key != "seed"}, seed=settings["seed"]
         )
-        top = adapted(encoder.top, encoder.top_bias, corpus.features, corpus.pieces, compact, how)
+        top = adapted(start, encoder.top_bias, corpus.features, corpus.pieces, compact, how)
         near = vectors_of(top, encoder.top_bias, corpus.features, corpus.pieces)
         gram += kernel.of(near @ near.T)
         parts = (Reading.of(top, encoder.top_bias), near)
@@ -183,7 +191,12 @@ class Tried(NamedTuple):
 
 
 def try_held_out(
-    corpus: Corpus, speller: Speller, encoder: Optional[SentenceEncoder], settings: Dict[str, Any], prior: Confidence
+    corpus: Corpus,
+    speller: Speller,
+    encoder: Optional[SentenceEncoder],
+    start: Optional[Weights],
+    settings: Dict[str, Any],
+    prior: Confidence,
 ) -> List[Tried]:
     """Examples read by models that have not seen them: fold after fold until `held_out` or all are tried."""
     random = np.random.default_rng(settings["seed"])
@@ -208,7 +221,7 @@ def try_held_out(
         seen = np.flatnonzero((fold != number) & ~outside)
         if len(np.unique(corpus.labels[seen])) < 2:
             continue
-        model = fit_machine(corpus.part(seen), speller, encoder, settings, prior)
+        model = fit_machine(corpus.part(seen), speller, encoder, start, settings, prior)
         allowed = np.isin(np.arange(size), corpus.labels[seen]) & ~np.isin(np.arange(size), list(beyond))
         for place in np.flatnonzero((fold == number) | outside):
             scores, signs = model.read(corpus.sentences[place], corpus.sentence(place))
@@ -293,7 +306,11 @@ def fit(
     # With many examples the encoder's own vectors are near enough, and moving them costs more than it gives.
     each = len(corpus.labels) / max(len(corpus.intents), 1)
     settings = {**settings, "adapt_share": min(1.0, math.sqrt(settings["adapt_whole_until"] / max(each, 1)))}
-    tried = try_held_out(corpus, speller, encoder, settings, prior)
-    model = fit_machine(corpus, speller, encoder, settings, prior)
+    start = None if encoder is None else encoder.top
+    if start is not None and each <= settings["head_start_until"]:
+        # With more examples it still helps the accuracy, but what is out of scope is told from the rest less well.
+        start = head_start(start)
+    tried = try_held_out(corpus, speller, encoder, start, settings, prior)
+    model = fit_machine(corpus, speller, encoder, start, settings, prior)
     model.confidence = fit_confidence(tried, prior, settings)
     return model

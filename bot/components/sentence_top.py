@@ -7,7 +7,7 @@ them. Training moves their weights a little so that vectors gather around one di
 from __future__ import annotations
 
 import math
-from typing import Dict, NamedTuple, Tuple
+from typing import Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -31,6 +31,14 @@ class Adapting(NamedTuple):
     batch: int
     share: float
     seed: int
+
+
+class Taught(NamedTuple):
+    """Examples of one set of intents: sums of features, numbers of pieces, labels (0, 1, … without a gap)."""
+
+    features: np.ndarray
+    pieces: np.ndarray
+    labels: np.ndarray
 
 
 class _Layers(NamedTuple):
@@ -156,10 +164,8 @@ def adapted(
     """The layers after adaptation to examples with these labels (0, 1, … without a gap). Same input, same result."""
     random = np.random.default_rng(how.seed)
     weights = {name: top[name].astype(np.float32).copy() for name in _LAYERS}
-    roots = np.sqrt(pieces.astype(np.float32))[:, None]
-    features, shifts = features / roots, roots * bias
-    vectors = _forward(weights, features, shifts).vectors
-    weights["directions"] = np.array([vectors[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
+    features, shifts = _over_roots(bias, features, pieces)
+    weights["directions"] = _means(_forward(weights, features, shifts).vectors, labels)
     optimiser = _Adam(weights)
     an_epoch, step = -(-len(labels) // how.batch), 0
     steps = min(how.epochs * an_epoch, how.most_steps)
@@ -167,15 +173,70 @@ def adapted(
         order = random.permutation(len(labels))
         for start in range(0, min(an_epoch, steps - step) * how.batch, how.batch):
             taken = order[start : start + how.batch]
-            kept = random.random((len(taken), features.shape[1]), dtype=np.float32) >= how.drop
-            batch = features[taken] * kept * np.float32(1 / (1 - how.drop))
-            layers = _forward(weights, batch, shifts[taken])
-            wanted, of_directions = _towards(layers.vectors, weights["directions"], labels[taken], how.heat)
-            gradients = {**_backward(weights, batch, layers, wanted), "directions": of_directions}
-            # A short rise, then down to nothing.
-            pace = min(1.0, (step + 1) / (0.1 * steps)) * (1 - step / steps)
-            rates = dict.fromkeys(_LAYERS, pace * how.rate) | {"directions": pace * how.direction_rate}
-            optimiser.step(gradients, rates)
+            gradients = _gradients(weights, "directions", features[taken], shifts[taken], labels[taken], how, random)
+            optimiser.step(gradients, _rates(how, step, steps, "directions"))
             step += 1
-    share = np.float32(how.share)
-    return {name: (1 - share) * top[name] + share * weights[name] for name in _LAYERS}
+    return _between(top, weights, how.share)
+
+
+def adapted_to_several(top: Weights, bias: np.ndarray, sets: Sequence[Taught], how: Adapting) -> Weights:
+    """The layers after adaptation to sets that know nothing of one another. Same input, same result.
+
+    An intent is told apart from those of its own set alone: the same may be in another under another name. There are
+    `most_steps` batches, each of one set; large sets have more of them, by the root of their size.
+    """
+    random = np.random.default_rng(how.seed)
+    weights = {name: top[name].astype(np.float32).copy() for name in _LAYERS}
+    ready = []
+    for number, one in enumerate(sets):
+        features, shifts = _over_roots(bias, one.features, one.pieces)
+        weights[f"directions {number}"] = _means(_forward(weights, features, shifts).vectors, one.labels)
+        ready.append((features, shifts, one.labels))
+    turns = np.sqrt([len(one.labels) for one in sets])
+    turns /= turns.sum()
+    optimiser = _Adam(weights)
+    for step in range(how.most_steps):
+        number = int(random.choice(len(sets), p=turns))
+        features, shifts, labels = ready[number]
+        taken = random.choice(len(labels), min(how.batch, len(labels)), replace=False)
+        name = f"directions {number}"
+        gradients = _gradients(weights, name, features[taken], shifts[taken], labels[taken], how, random)
+        optimiser.step(gradients, _rates(how, step, how.most_steps, name))
+    return _between(top, weights, how.share)
+
+
+def _over_roots(bias: np.ndarray, features: np.ndarray, pieces: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    roots = np.sqrt(pieces.astype(np.float32))[:, None]
+    return features / roots, roots * bias
+
+
+def _means(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return np.array([vectors[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
+
+
+def _gradients(
+    weights: Weights,
+    directions: str,
+    features: np.ndarray,
+    shifts: np.ndarray,
+    labels: np.ndarray,
+    how: Adapting,
+    random: np.random.Generator,
+) -> Weights:
+    """Of one batch, some features left out; `directions`: the name of those that the batch is drawn to."""
+    kept = random.random(features.shape, dtype=np.float32) >= how.drop
+    batch = features * kept * np.float32(1 / (1 - how.drop))
+    layers = _forward(weights, batch, shifts)
+    wanted, of_directions = _towards(layers.vectors, weights[directions], labels, how.heat)
+    return {**_backward(weights, batch, layers, wanted), directions: of_directions}
+
+
+def _rates(how: Adapting, step: int, steps: int, directions: str) -> Dict[str, float]:
+    # A short rise, then down to nothing.
+    pace = min(1.0, (step + 1) / (0.1 * steps)) * (1 - step / steps)
+    return dict.fromkeys(_LAYERS, pace * how.rate) | {directions: pace * how.direction_rate}
+
+
+def _between(before: Weights, after: Weights, share: float) -> Weights:
+    part = np.float32(share)
+    return {name: (1 - part) * before[name] + part * after[name] for name in _LAYERS}
