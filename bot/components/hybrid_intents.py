@@ -42,7 +42,7 @@ class HybridIntentClassifier(IntentClassifier, GraphComponent):
     def get_default_config() -> Dict[Text, Any]:
         """How each was chosen: docs/nlu.md. `component_version` only tells Rasa's cache of changed code."""
         return {
-            "component_version": 8,
+            "component_version": 9,
             "encoder": True,
             "vector_weight": 2.0,
             "vector_steepness": 2.0,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from bot.components.intent_model import (
     encoder_words,
 )
 from bot.components.sentence_top import Adapting, Reading, Weights, adapted, vectors_of
-from bot.components.sentence_vectors import Sentence, SentenceEncoder
+from bot.components.sentence_vectors import MOST_PIECES_AHEAD, Sentence, SentenceEncoder
 from bot.components.sparse_features import SparseFeatures
 from bot.components.spelling import Speller
 from bot.components.words import STAND_INS, fold, surfaces_of
@@ -313,4 +314,7 @@ def fit(
     tried = try_held_out(corpus, speller, encoder, start, settings, prior)
     model = fit_machine(corpus, speller, encoder, start, settings, prior)
     model.confidence = fit_confidence(tried, prior, settings)
+    if encoder:
+        pieces = Counter(row for words in corpus.sentences for row in encoder.pieces.of(encoder_words(words)))
+        model.frequent = [row for row, _ in pieces.most_common(MOST_PIECES_AHEAD)]
     return model

@@ -115,6 +115,8 @@ class IntentModel:
         self.speller, self.features, self.weights = speller, features, weights
         self.vectors, self.kernel, self.heat, self.confidence = vectors, kernel, heat, confidence
         self._encoder, self._least_known = encoder, least_known
+        self.frequent: List[int] = []
+        """Pieces of words (rows of the encoder's) that the examples hold most often, the most frequent first."""
         self.outside = tuple(intent for intent in outside if intent in intents)
         self._beyond = np.array([intent in self.outside for intent in intents])
         if self._beyond.all():
@@ -181,6 +183,7 @@ class IntentModel:
             "least_known": self._least_known,
             "outside": self.outside,
             "bias": self.confidence.bias.tolist(),
+            "frequent": self.frequent,
         }
         (folder / "words.json").write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
         arrays = {
@@ -205,6 +208,8 @@ class IntentModel:
         if "examples" in arrays:
             top = Reading(**{name: arrays[f"top_{name}"] for name in Reading._fields})
             vectors = Vectors(top, arrays["examples"], arrays["shares"])
+        if encoder:
+            encoder.prepare(known["frequent"])
         return cls(
             intents=known["intents"],
             labels=arrays["labels"],

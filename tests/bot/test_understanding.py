@@ -118,6 +118,23 @@ def test_a_message_alone_is_read_as_in_training(encoder):
         assert np.allclose(sentence_top_vector(encoder, sentence), reading.vector(*sentence), atol=1e-5)
 
 
+def test_a_loaded_model_has_made_the_pieces_of_its_examples(model, tmp_path):
+    model.save(tmp_path)
+    encoder = load_encoder()
+    IntentModel.load(tmp_path, encoder)
+    made = set(encoder._lines)
+    encoder.read("cadê meu pedido".split())
+    assert made == set(encoder._lines)
+    encoder.read(["xqzt"])
+    assert made != set(encoder._lines)
+
+
+def test_numbers_of_another_vocabulary_are_not_prepared():
+    encoder = load_encoder()
+    encoder.prepare([-5, 10**9])
+    assert len(encoder._lines) == 1
+
+
 def test_neighbours_in_one_reading_do_not_touch(encoder):
     texts = ["oi", "quero trocar a blusa que comprei ontem por uma maior", "a", "", "xqzt " * 200, "where is my order"]
     together = encoder.read_many([text.split() for text in texts])
@@ -130,7 +147,7 @@ def test_neighbours_in_one_reading_do_not_touch(encoder):
 def test_more_pieces_than_are_kept_are_read_all_the_same(encoder, monkeypatch):
     words = "quero trocar a blusa azul".split()
     wanted = encoder.read(words).features
-    monkeypatch.setattr(encoder, "_kept", encoder._kept[:2])
+    monkeypatch.setattr(encoder, "_kept", encoder._kept[:2].copy())
     monkeypatch.setattr(encoder, "_lines", {-1: 0})
     assert np.allclose(wanted, encoder.read(words).features, atol=1e-4)
 
