@@ -126,7 +126,10 @@ async def _read_all(processor: Any, texts: list[str]) -> tuple[list[dict[str, An
 def read(model: Path, texts: list[str]) -> dict[str, Any]:
     """What the model finds in each text, and what it cost; run in a process of its own."""
     _quiet()
-    from bot.components import hybrid_intents  # noqa: F401 # so that loading is loading, not importing
+    # So that loading is loading, not importing: what the graph's nodes are of.
+    from rasa.graph_components.validators import default_recipe_validator  # noqa: F401
+
+    from bot.components import hybrid_intents, identifiers, names  # noqa: F401
     from bot.graph import LeanProcessor
     from bot.turns import quiet_rasa
 
