@@ -17,6 +17,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -111,8 +112,9 @@ def _train_in(work: Path, *, config: Path, domain: Path, data: Path, name: str) 
     warnings.simplefilter("ignore")
     from rasa.model_training import train as rasa_train
     from rasa.shared.exceptions import RasaException
-    from rasa.shared.importers.importer import TrainingDataImporter
+    from rasa.shared.importers.rasa import RasaFileImporter
 
+    _read_data_once()
     hooks = logging.getLogger("rasa.engine.training.hooks")
     progress = _Progress()
     hooks.addHandler(progress)
@@ -121,8 +123,8 @@ def _train_in(work: Path, *, config: Path, domain: Path, data: Path, name: str) 
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            importer = TrainingDataImporter.load_from_config(str(config), str(domain), [str(data)])
-            notes = _check(importer)
+            # The file importer alone: the others would read all examples for a domain that has none of them.
+            notes = _check(RasaFileImporter(str(config), str(domain), [str(data)]))
             for note in notes:
                 print(f"Note: {note}", flush=True, file=sys.__stdout__)
             result = rasa_train(
@@ -131,6 +133,7 @@ def _train_in(work: Path, *, config: Path, domain: Path, data: Path, name: str) 
                 training_files=[str(data)],
                 output=str(work),
                 fixed_model_name=name,
+                force_training=True,  # with an empty cache there is nothing to look for in it
             )
     except TrainingFailed:
         raise
@@ -145,6 +148,15 @@ def _train_in(work: Path, *, config: Path, domain: Path, data: Path, name: str) 
             said.getvalue().strip().splitlines()[-1] if said.getvalue().strip() else "Rasa made no model."
         )
     return Path(result.model)
+
+
+@cache
+def _read_data_once() -> None:
+    """Two of Rasa's importers ask a third for the examples, which reads all files for each."""
+    from rasa.shared.importers.rasa import RasaFileImporter
+    from rasa.shared.utils.common import cached_method
+
+    RasaFileImporter.get_nlu_data = cached_method(RasaFileImporter.get_nlu_data)
 
 
 def _check(importer: object) -> list[str]:
