@@ -10,7 +10,7 @@ from pathlib import Path
 from segue import embedded
 from segue.ask import ask_port, ask_socket
 from segue.options import Options
-from segue.places import ROOT, DataFolder, app_python, bot_python
+from segue.places import ROOT, DataFolder, app_python, bot_python, home
 from segue.supervise import Part
 
 
@@ -111,6 +111,9 @@ class Parts:
             "SEGUE_ACTIONS__SOCKET": str(self.actions_socket),
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
+            # Compiled once and kept with our own environments, also where the machine asks Python to write nothing.
+            "PYTHONPYCACHEPREFIX": str(home() / "bytecode"),
+            "PYTHONDONTWRITEBYTECODE": "",
             "HF_HUB_OFFLINE": "1",  # nothing is fetched at run time
         }
 
