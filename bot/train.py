@@ -112,7 +112,7 @@ def _train_in(work: Path, *, config: Path, domain: Path, data: Path, name: str) 
     warnings.simplefilter("ignore")
     from rasa.model_training import train as rasa_train
     from rasa.shared.exceptions import RasaException
-    from rasa.shared.importers.rasa import RasaFileImporter
+    from rasa.shared.importers.importer import TrainingDataImporter
 
     _read_data_once()
     hooks = logging.getLogger("rasa.engine.training.hooks")
@@ -123,18 +123,19 @@ def _train_in(work: Path, *, config: Path, domain: Path, data: Path, name: str) 
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            # The file importer alone: the others would read all examples for a domain that has none of them.
-            notes = _check(RasaFileImporter(str(config), str(domain), [str(data)]))
+            importer = TrainingDataImporter.load_from_config(str(config), str(domain), [str(data)])
+            notes = _check(importer)
             for note in notes:
                 print(f"Note: {note}", flush=True, file=sys.__stdout__)
-            result = rasa_train(
-                domain=str(domain),
-                config=str(config),
-                training_files=[str(data)],
-                output=str(work),
-                fixed_model_name=name,
-                force_training=True,  # with an empty cache there is nothing to look for in it
-            )
+            with _handed_on(importer):
+                result = rasa_train(
+                    domain=str(domain),
+                    config=str(config),
+                    training_files=[str(data)],
+                    output=str(work),
+                    fixed_model_name=name,
+                    force_training=True,  # with an empty cache there is nothing to look for in it
+                )
     except TrainingFailed:
         raise
     except RasaException as error:
@@ -157,6 +158,19 @@ def _read_data_once() -> None:
     from rasa.shared.utils.common import cached_method
 
     RasaFileImporter.get_nlu_data = cached_method(RasaFileImporter.get_nlu_data)
+
+
+@contextlib.contextmanager
+def _handed_on(importer: object) -> Iterator[None]:
+    """Rasa's training takes this importer, which has read everything, in place of one of its own."""
+    from rasa.shared.importers.importer import TrainingDataImporter
+
+    load = TrainingDataImporter.load_from_config
+    TrainingDataImporter.load_from_config = staticmethod(lambda *_, **__: importer)
+    try:
+        yield
+    finally:
+        TrainingDataImporter.load_from_config = staticmethod(load)
 
 
 def _check(importer: object) -> list[str]:

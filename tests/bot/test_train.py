@@ -115,6 +115,16 @@ def test_a_domain_without_a_last_resort_is_noted(project):
     assert "Note: There is no utter_default" in run(project).stdout
 
 
+def test_a_last_resort_among_the_data_counts(project):
+    domain, gone = project / "domain.yml", "utter_default"
+    domain.write_text("\n".join(line for line in domain.read_text().splitlines() if gone not in line))
+    responses = 'version: "3.1"\nresponses:\n  utter_default:\n  - text: Como?\n'
+    (project / "data" / "responses.yml").write_text(responses, encoding="utf-8")
+    done = run(project)
+    assert done.returncode == 0
+    assert "Note" not in done.stdout
+
+
 def test_rasas_test_draws_no_plots_unless_asked(monkeypatch):
     monkeypatch.setattr("bot.command._current_model", lambda: Path("models/m.tar.gz"))
     assert ["test", "nlu", "--no-plot", "--model", "models/m.tar.gz"] == prepare(["test", "nlu"])
