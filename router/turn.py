@@ -222,7 +222,7 @@ class Turns:
 
     def _answer(self, claim: Claim, answer: Answer, window: bytes) -> Commit:
         # The offer first: what the bot asks stands last.
-        entries = self._offered_elsewhere(claim, answer) if answer.requests else []
+        entries = self._offered_elsewhere(claim, answer)
         entries += [new for response in answer.responses for new in self._composed(claim, response)]
         state = {
             "lang": answer.language.current or claim.state.get("lang", ""),

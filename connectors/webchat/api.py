@@ -206,8 +206,7 @@ class Webchat:
             raise NotUnderstood("button and upload exclude each other")
         else:
             content = await self._uploads.content(visitor, asked.upload, asked.text or "")
-        address = address_of(request, self._parts.proxies)
-        await self._turnstile.message(visitor.visitor, address, holder.locale)
+        await self._turnstile.message(visitor.visitor, self._address(request), holder.locale)
         inbound = Inbound(
             identity=visitor.identity,
             content=content,

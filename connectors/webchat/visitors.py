@@ -108,7 +108,7 @@ class Gate:
     async def holder(self, request: web.Request) -> Token:
         """Whose token it is, and it is good now. Raises `NotAuthentic`."""
         token = self.opened(request)
-        if (self._believed(token.visitor) or await self.verdict(token.visitor)) != "ok":
+        if await self.verdict(token.visitor) != "ok":
             raise NotAuthentic(PASSED_OVER)
         return token
 
@@ -131,16 +131,12 @@ class Gate:
         return token
 
     async def verdict(self, visitor: Visitor) -> Verdict:
-        if believed := self._believed(visitor):
-            return believed
+        seen = self._seen.get(visitor.visitor)
+        if seen and seen[0] == visitor.generation and seen[2] > time.monotonic():
+            return seen[1]
         verdict = await self.visits.admit(visitor.identity, visitor.known, visitor.visitor, visitor.generation)
         self.remember(visitor, verdict)
         return verdict
-
-    def _believed(self, visitor: Visitor) -> Verdict | None:
-        """What was answered a moment ago."""
-        seen = self._seen.get(visitor.visitor)
-        return seen[1] if seen and seen[0] == visitor.generation and seen[2] > time.monotonic() else None
 
     async def sign_out(self, visitor: Visitor) -> None:
         await self.visits.sign_out(visitor.identity, visitor.known, visitor.visitor)
