@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from functools import partial
+from typing import Any, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -191,15 +192,10 @@ class Tried(NamedTuple):
     outside: bool
 
 
-def try_held_out(
-    corpus: Corpus,
-    speller: Speller,
-    encoder: Optional[SentenceEncoder],
-    start: Optional[Weights],
-    settings: Dict[str, Any],
-    prior: Confidence,
-) -> List[Tried]:
-    """Examples read by models that have not seen them: fold after fold until `held_out` or all are tried."""
+def try_held_out(corpus: Corpus, machine: Callable[[Corpus], IntentModel], settings: Dict[str, Any]) -> List[Tried]:
+    """Examples read by models that have not seen them: fold after fold until `held_out` or all are tried.
+
+    `machine`: makes a model of a part of the examples."""
     random = np.random.default_rng(settings["seed"])
     folds = settings["folds"]
     size = len(corpus.intents)
@@ -222,7 +218,7 @@ def try_held_out(
         seen = np.flatnonzero((fold != number) & ~outside)
         if len(np.unique(corpus.labels[seen])) < 2:
             continue
-        model = fit_machine(corpus.part(seen), speller, encoder, start, settings, prior)
+        model = machine(corpus.part(seen))
         allowed = np.isin(np.arange(size), corpus.labels[seen]) & ~np.isin(np.arange(size), list(beyond))
         for place in np.flatnonzero((fold == number) | outside):
             scores, signs = model.read(corpus.sentences[place], corpus.sentence(place))
@@ -311,8 +307,9 @@ def fit(
     if start is not None and each <= settings["head_start_until"]:
         # With more examples it still helps the accuracy, but what is out of scope is told from the rest less well.
         start = head_start(start)
-    tried = try_held_out(corpus, speller, encoder, start, settings, prior)
-    model = fit_machine(corpus, speller, encoder, start, settings, prior)
+    machine = partial(fit_machine, speller=speller, encoder=encoder, start=start, settings=settings, prior=prior)
+    tried = try_held_out(corpus, machine, settings)
+    model = machine(corpus)
     model.confidence = fit_confidence(tried, prior, settings)
     if encoder:
         pieces = Counter(row for words in corpus.sentences for row in encoder.pieces.of(encoder_words(words)))
