@@ -57,8 +57,8 @@ class Driver:
         to.write(json.dumps(plan) + "\n")
         to.flush()
         line = back.readline()
-        if not line:
-            raise Broken(f"the driver ended: {self._log.read_text()[-500:]}")
+        if not line.endswith("\n"):  # also in the middle of its answer
+            raise Broken(f"the driver ended ({self._child.wait(10)}): {self._log.read_text()[-500:]}")
         seen: dict[str, Any] = json.loads(line)
         if seen["statuses"] != {str(accepted): count}:
             raise Broken(f"not every message was accepted: {seen['statuses']} of {count}")

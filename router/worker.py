@@ -118,18 +118,21 @@ class Worker:
                 commit = await self._turns.run(claim)
         else:
             commit = await self._turns.run(claim)
-        committed = await self._commit(claim, commit)
+        try:
+            committed = await self._store.commit(claim, commit)
+        except StoreUnavailable:
+            committed = await self._commit_again(claim, commit)
         metrics.TURN_SECONDS.observe(time.monotonic() - began)
         log.info("turn.done", turn=claim.turn_id, trace=claim.trace, seqs=committed.seqs, batch=len(claim.batch))
         return committed.waiting
 
-    async def _commit(self, claim: Claim, commit: Commit) -> Committed:
-        """Over a lost connection the same commit is run again: its repeat gets the first answer."""
-        for pause in COMMIT_PAUSES:
-            try:
+    async def _commit_again(self, claim: Claim, commit: Commit) -> Committed:
+        """Over a lost connection: if the first try was written, its repeat gets the first answer."""
+        for pause in COMMIT_PAUSES[:-1]:
+            await asyncio.sleep(pause)
+            with contextlib.suppress(StoreUnavailable):
                 return await self._store.commit(claim, commit)
-            except StoreUnavailable:
-                await asyncio.sleep(pause)
+        await asyncio.sleep(COMMIT_PAUSES[-1])
         return await self._store.commit(claim, commit)
 
     async def _keep_leases(self) -> None:

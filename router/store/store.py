@@ -45,6 +45,9 @@ def _json(value: Mapping[str, str]) -> str:
     return _entry_json.encode(value).decode()
 
 
+_LETTERS: Mapping[Audience, Literal["c", "a"]] = {"customer": "c", "agents": "a"}
+"""As the scripts know who may read an entry."""
+
 _MOST_REMEMBERED = 20_000
 
 
@@ -222,7 +225,7 @@ class Store:
         One who was taken over still takes it. Raises `Moving`.
         """
         written = _entry_json.encode(entry)
-        seq = await self._run("append", customer, name, _letter(audience), written, event, channel)
+        seq = await self._run("append", customer, name, _LETTERS[audience], written, event, channel)
         return _number(seq, customer)
 
     async def reachable(self, customer: CustomerId, identity: Identity, why_not: str) -> None:
@@ -286,7 +289,8 @@ class Store:
     async def commit(self, claim: Claim, commit: Commit) -> Committed:
         """Write the turn whole. May be run again after a lost reply. Raises `LeaseLost`, `StoreUnavailable`."""
         customer = claim.customer
-        accounts = tuple(sorted({to.account for new in commit.entries for to in new.to}))
+        sent_to = [to for new in commit.entries for to in new.to]
+        accounts = tuple(sorted({to.account for to in sent_to})) if sent_to else ()
         call = calls.Commit(
             customer=customer,
             lease=claim.lease,
@@ -295,7 +299,7 @@ class Store:
             dead=commit.dead,
             hint=not self._alone,
             state=commit.state,
-            entries=[(_letter(new.audience), _entry_json.encode(new.entry).decode()) for new in commit.entries],
+            entries=[(_LETTERS[new.audience], _entry_json.encode(new.entry).decode()) for new in commit.entries],
             buttons=[
                 (i, button.id, _json({"title": button.title, "payload": button.payload}))
                 for i, new in enumerate(commit.entries, start=1)
@@ -396,10 +400,6 @@ def _number(answer: int | bytes, customer: CustomerId) -> int:
     if isinstance(answer, bytes):
         raise why_gone(customer, answer)
     return answer
-
-
-def _letter(audience: Audience) -> Literal["c", "a"]:
-    return "c" if audience == "customer" else "a"
 
 
 def _written(stream_id: bytes, row: Mapping[bytes, bytes]) -> Written:

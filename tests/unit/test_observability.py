@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import sys
 from pathlib import Path
 
-from segue.observability import line, show_exception
+from segue.observability import Lines, Output, line, show_exception
 
 SECRET = "meu cpf é 529.982.247-25"
 
@@ -40,3 +42,49 @@ def test_a_line_of_an_exception_holds_no_words() -> None:
         written = line("error", "x", {"exc_info": True})
     assert json.loads(written)["error"] == "ValueError"
     assert SECRET not in written.decode()
+
+
+class Stream(io.BytesIO):
+    """Counts its writes."""
+
+    writes = 0
+
+    def write(self, lines: bytes, /) -> int:  # type: ignore[override]
+        self.writes += 1
+        return super().write(lines)
+
+    def events(self) -> list[str]:
+        return [json.loads(written)["event"] for written in self.getvalue().splitlines()]
+
+
+async def test_what_one_turn_of_the_loop_says_is_one_write() -> None:
+    stream = Stream()
+    log = Lines(Output(stream), [], {})
+    log.info("a")
+    log.info("b")
+    assert not stream.writes
+    await asyncio.sleep(0)
+    assert (stream.writes, stream.events()) == (1, ["a", "b"])
+
+
+async def test_a_warning_is_written_at_once_behind_what_came_before_it() -> None:
+    stream = Stream()
+    log = Lines(Output(stream), [], {})
+    log.info("a")
+    log.warning("b")
+    assert stream.events() == ["a", "b"]
+    await asyncio.sleep(0)
+    assert stream.events() == ["a", "b"]
+
+
+async def test_a_thread_writes_its_own_line_at_once() -> None:
+    stream = Stream()
+    log = Lines(Output(stream), [], {})
+    await asyncio.to_thread(log.info, "a")
+    assert stream.events() == ["a"]
+
+
+def test_a_line_without_a_loop_is_written_at_once() -> None:
+    stream = Stream()
+    Lines(Output(stream), [], {}).info("a")
+    assert stream.events() == ["a"]
