@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from connectors.content import Audio, Content, File, Image, Placeholder, Video
+from connectors.content import Audio, Content, File, Image, Placeholder, Text, Video
 from connectors.contract import Author, ConnectorError, FetchesMedia, Identity, RefusedForGood, TryAgain
 from connectors.media import About, Intake, Kept, Media, NotTaken, plain_name
 from router import metrics
@@ -59,7 +59,9 @@ class Fetching:
         return [
             found
             for written in claim.batch
-            if isinstance(written.entry.content, _FILES) and (found := self._wanted(written, written.entry.content))
+            if not isinstance(content := written.entry.content, Text)  # nearly all
+            and isinstance(content, _FILES)
+            and (found := self._wanted(written, content))
         ]
 
     @contextlib.asynccontextmanager

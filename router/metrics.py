@@ -1,7 +1,6 @@
 """Numbers that the router counts, for `GET /metrics`. Labels are kinds, never ids or words."""
 
 from bisect import bisect_left
-from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter
@@ -17,11 +16,11 @@ class Tally(Collector):
 
     def __init__(self, name: str, about: str, labels: Sequence[str], registry: CollectorRegistry = REGISTRY) -> None:
         self._name, self._about, self._labels = name, about, labels
-        self._counts: Counts[tuple[str, ...]] = Counts()
+        self._counts: dict[tuple[str, ...], int] = {}
         registry.register(self)
 
     def inc(self, *labels: str) -> None:
-        self._counts[labels] += 1
+        self._counts[labels] = self._counts.get(labels, 0) + 1
 
     def collect(self) -> Iterable[Metric]:
         family = CounterMetricFamily(self._name, self._about, labels=self._labels)

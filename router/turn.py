@@ -238,7 +238,7 @@ class Turns:
             state["ask"] = msgspec.json.encode(entries[-1].entry.content).decode()
         events = ["turn.fallback"] if answer.fallback else []
         items = len(entries) + sum([len(new.buttons) for new in entries])
-        size = len(window) + sum(map(len, state.values())) + sum([len(said.text) for said in answer.responses])
+        size = len(window) + len("".join(state.values())) + sum([len(said.text) for said in answer.responses])
         if items > MOST_ITEMS or size > LARGEST_COMMIT:
             raise BotFailure("too_large", f"{items} items, {size} bytes")
         return Commit(entries=entries, state=state, window=window, events=events)

@@ -42,6 +42,8 @@ class Worker:
         self._claims: dict[CustomerId, Claim] = {}
         self._lost: set[CustomerId] = set()
         self._renewing: asyncio.Task[None] | None = None
+        self._log = log.bind()
+        """Looked up once: structlog's own does so for every line."""
         self._loop = ReadyLoop("worker", store.ready, self._work_on, at_once=at_once)
         hints.on_ready.append(self._loop.named)
         hints.on_claimed.append(self._take)
@@ -123,7 +125,7 @@ class Worker:
         except StoreUnavailable:
             committed = await self._commit_again(claim, commit)
         metrics.TURN_SECONDS.observe(time.monotonic() - began)
-        log.info("turn.done", turn=claim.turn_id, trace=claim.trace, seqs=committed.seqs, batch=len(claim.batch))
+        self._log.info("turn.done", turn=claim.turn_id, trace=claim.trace, seqs=committed.seqs, batch=len(claim.batch))
         return committed.waiting
 
     async def _commit_again(self, claim: Claim, commit: Commit) -> Committed:

@@ -7,18 +7,15 @@ import atexit
 import json
 import logging
 import sys
-import time
 import traceback
 from collections.abc import MutableMapping
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import msgspec
 import structlog
 
 _encoded = msgspec.json.Encoder(enc_hook=repr).encode
-_encoded_anyhow = json.JSONEncoder(ensure_ascii=False, default=repr).encode
-"""Slower, and takes what is no Unicode: names of files, for example."""
 
 
 def configure_logging() -> None:
@@ -102,26 +99,22 @@ def line(level: str, event: str, entry: MutableMapping[str, Any]) -> bytes:
     entry["level"] = level
     if "exc_info" in entry:
         show_exception(None, level, entry)
-    entry["timestamp"] = _now()
+    entry["timestamp"] = datetime.now(UTC)
     try:
         return _encoded(entry)
     except UnicodeEncodeError:
-        return _encoded_anyhow(entry).encode("utf-8", "backslashreplace")
+        # Slower, and takes what is no Unicode: names of files, for example.
+        return json.dumps(entry, ensure_ascii=False, default=_plain).encode("utf-8", "backslashreplace")
 
 
 def _stamp(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    entry["timestamp"] = _now()
+    entry["timestamp"] = _plain(datetime.now(UTC))
     return entry
 
 
-def _now() -> str:
-    seconds = time.time()
-    return f"{_second(int(seconds))}.{int(seconds % 1 * 1e6):06d}Z"
-
-
-@lru_cache(maxsize=1)
-def _second(since_1970: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(since_1970))
+def _plain(value: object) -> str:
+    """As msgspec writes a time, and what JSON does not know as Python does."""
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else repr(value)
 
 
 def show_exception(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

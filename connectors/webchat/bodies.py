@@ -80,9 +80,10 @@ class IdentityBody(msgspec.Struct, forbid_unknown_fields=True):
 
 async def body(request: web.Request, kind: type[_Body]) -> _Body:
     # What came whole, as nearly all do, is taken at once: `read` waits for an end that is known.
-    whole = request.content.is_eof() and request.content.total_bytes <= request.client_max_size
+    came = request.content
+    whole = came.is_eof() and came.total_bytes <= request.client_max_size
     try:
-        return msgspec.json.decode(request.content.read_nowait() if whole else await request.read(), type=kind)
+        return msgspec.json.decode(came.read_nowait() if whole else await request.read(), type=kind)
     except msgspec.ValidationError as error:
         raise NotUnderstood(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

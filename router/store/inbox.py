@@ -48,7 +48,7 @@ class Enqueuing:
 
     def _begin(self, here: Hints, reply: list[Any]) -> None:
         _, seq, _, _, now, state, window = reply
-        here.claimed(claim_of(self._customer, now, state, window, [seq], [self._entry]))
+        here.claimed(claim_of(self._customer, now, state, window, [(seq, self._entry)]))
 
 
 def enqueued(customer: CustomerId, entry: Entry, reply: list[Any]) -> Enqueued:
@@ -69,12 +69,10 @@ def enqueued(customer: CustomerId, entry: Entry, reply: list[Any]) -> Enqueued:
             raise MailboxFull(customer)
 
 
-def claim_of(
-    customer: CustomerId, now: Any, state: bytes, window: bytes, seqs: list[int], entries: list[Entry]
-) -> Claim:
-    """`state` as `turn_needs` of _shared.lua packs it."""
+def claim_of(customer: CustomerId, now: Any, state: bytes, window: bytes, said: list[tuple[int, Entry]]) -> Claim:
+    """`state` as `turn_needs` of _shared.lua packs it; what was said with the seq of each."""
     fields = _read_state.decode(state)
-    conversation, last = fields["cid"], entries[-1]
+    conversation, last = fields["cid"], said[-1][1]
     return Claim(
         customer,
         now,
@@ -83,9 +81,7 @@ def claim_of(
         attempts=int(fields["at"]),
         state=fields,
         window=window,
-        batch=tuple(
-            [Written(seq, 0, now, "customer", conversation, entry) for seq, entry in zip(seqs, entries, strict=True)]
-        ),
+        batch=tuple([Written(seq, 0, now, "customer", conversation, entry) for seq, entry in said]),
         turn_id=f"{customer}.{fields['tn']}",
         identity=Identity.parse(last.identity),
         trace=last.trace,

@@ -53,6 +53,12 @@ def _head(script: str, digest: str, customer: CustomerId, accounts: tuple[str, .
     return b"*%d\r\n" % (len(parts) + 2) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
 
 
+@lru_cache(maxsize=4096)
+def _length(of: int) -> bytes:
+    """How long the argument is that comes now."""
+    return b"$%d\r\n" % of
+
+
 @lru_cache(maxsize=1024)
 def _look_at(key: str) -> bytes:
     """`ZRANGEBYSCORE <key> -inf` as it is written: the same four times a second, for every shard."""
@@ -96,7 +102,7 @@ class Runner:
         The answer is given to `taker`, whoever asked.
         """
         head = _head(script, self._digests[script], customer, accounts, self.offset)
-        packed = b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n" % (head, len(call), call, len(more), more)
+        packed = b"".join((head, _length(len(call)), call, b"\r\n", _length(len(more)), more, b"\r\n"))
         self._batcher.give(taker, packed)
 
     async def close(self) -> None:

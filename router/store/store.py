@@ -178,9 +178,9 @@ class Store:
         answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         here = self._hints if self._hints and self._hints.stands_by() else None
         call = calls.Enqueue(
-            customer=customer,
-            identity=entry.identity,
-            channel=identity.channel,
+            customer,
+            entry.identity,
+            identity.channel,  # with more than fifteen names Python would make a dictionary of them first
             dedupe=f"{identity.account}/{dedupe}",
             mode="t" if joins else "x",
             window=window,
@@ -203,10 +203,6 @@ class Store:
         done = enqueued(customer, entry, reply)
         self._tell_readers(customer)
         return done
-
-    @property
-    def _alone(self) -> bool:
-        return self._hints is not None and self._hints.alone
 
     def _tell_readers(self, customer: CustomerId) -> None:
         """Those of this process. While others listen too, it hears its own hints."""
@@ -270,8 +266,10 @@ class Store:
         if answer[0] != b"ok":
             return None
         _, now, state, window, items, entries = answer
-        seqs = [int(item.split(b" ", 1)[0]) for item in items]
-        return claim_of(customer, now, state, window, seqs, [read_entry.decode(entry) for entry in entries])
+        said = [
+            (int(item.split(b" ", 1)[0]), read_entry.decode(entry)) for item, entry in zip(items, entries, strict=True)
+        ]
+        return claim_of(customer, now, state, window, said)
 
     async def renew(self, claim: Claim) -> None:
         """Raises `LeaseLost`."""
@@ -297,9 +295,9 @@ class Store:
             turn=claim.turn,
             channel=claim.identity.channel,
             dead=commit.dead,
-            hint=not self._alone,
+            hint=not (self._hints and self._hints.alone),
             state=commit.state,
-            entries=[(_LETTERS[new.audience], _entry_json.encode(new.entry).decode()) for new in commit.entries],
+            entries=[(_LETTERS[new.audience], calls.text(_entry_json.encode(new.entry))) for new in commit.entries],
             buttons=[
                 (i, button.id, _json({"title": button.title, "payload": button.payload}))
                 for i, new in enumerate(commit.entries, start=1)
