@@ -58,7 +58,7 @@ def _caught(fault: Fault, seed: int) -> bool:
     return bool(report.problems)
 
 
-async def control(fault: Fault, seed: int, shows: str = "", tries: int = 4) -> Report:
+async def control(fault: Fault, seed: int, shows: str = "", tries: int = 6) -> Report:
     """The first run in which a problem stands that begins with `shows`, or the last of `tries`.
 
     A planted fault shows only when its moment is met, which a busy machine may miss in one run of a few seconds.
