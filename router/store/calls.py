@@ -49,8 +49,8 @@ class Commit(msgspec.Struct, frozen=True):
     hint: bool
     state: Mapping[str, str]
     """'' removes a field"""
-    entries: Sequence[tuple[Literal["c", "a"], msgspec.Raw]]
-    """audience, `text` of JSON"""
+    entries: Sequence[tuple[Literal["c", "a"], str]]
+    """audience, JSON"""
     buttons: Sequence[tuple[int, str, str]]
     """entry (1…), id, JSON"""
     events: Sequence[str]
@@ -59,8 +59,3 @@ class Commit(msgspec.Struct, frozen=True):
 
 
 packed = msgspec.msgpack.Encoder().encode
-
-
-def text(utf8: bytes) -> msgspec.Raw:
-    """A text (str 32, https://github.com/msgpack/msgpack/blob/master/spec.md) of what is UTF-8 already."""
-    return msgspec.Raw(b"\xdb" + len(utf8).to_bytes(4, "big") + utf8)

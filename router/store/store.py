@@ -297,7 +297,7 @@ class Store:
             dead=commit.dead,
             hint=not (self._hints and self._hints.alone),
             state=commit.state,
-            entries=[(_LETTERS[new.audience], calls.text(_entry_json.encode(new.entry))) for new in commit.entries],
+            entries=[(_LETTERS[new.audience], _entry_json.encode(new.entry).decode()) for new in commit.entries],
             buttons=[
                 (i, button.id, _json({"title": button.title, "payload": button.payload}))
                 for i, new in enumerate(commit.entries, start=1)
