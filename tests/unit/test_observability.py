@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from threading import Thread
 
 from segue.observability import Lines, Output, line, show_exception
 
@@ -77,11 +78,16 @@ async def test_a_warning_is_written_at_once_behind_what_came_before_it() -> None
     assert stream.events() == ["a", "b"]
 
 
-async def test_a_thread_writes_its_own_line_at_once() -> None:
+async def test_a_thread_writes_its_own_line_and_leaves_those_of_the_loop() -> None:
     stream = Stream()
     log = Lines(Output(stream), [], {})
-    await asyncio.to_thread(log.info, "a")
-    assert stream.events() == ["a"]
+    log.info("a")
+    thread = Thread(target=log.warning, args=("b",))
+    thread.start()
+    thread.join()
+    assert stream.events() == ["b"]
+    await asyncio.sleep(0)
+    assert stream.events() == ["b", "a"]
 
 
 def test_a_line_without_a_loop_is_written_at_once() -> None:
