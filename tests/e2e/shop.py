@@ -89,6 +89,14 @@ class Chat:
         expect(self.own(text).last).to_be_visible()
         return self
 
+    def knows_elsewhere(self) -> Chat:
+        """The session has told of other channels: a menu that was opened before keeps its focus where it was."""
+        self.button("Mais opções").click()
+        expect(self.button("Continuar em outro canal")).to_be_visible()
+        self.page.keyboard.press("Escape")
+        expect(self.button("Mais opções")).to_be_focused()
+        return self
+
     def hears(self, text: str | re.Pattern[str], within: float = ANSWERS_WITHIN) -> Chat:
         """The last thing said to us holds this."""
         expect(self.heard.last).to_contain_text(text, timeout=within)

@@ -113,8 +113,8 @@ def _form_with_errors(stage: Stage, chat: Chat) -> None:
 
 
 def _menu_with_elsewhere(stage: Stage, chat: Chat) -> None:
-    chat.button("Mais opções").click()
-    expect(chat.button("Continuar em outro canal")).to_be_visible()
+    chat.knows_elsewhere().button("Mais opções").click()
+    expect(chat.button("Continuar em outro canal")).to_be_focused()
 
 
 def _elsewhere(stage: Stage, chat: Chat) -> None:
